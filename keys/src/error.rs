@@ -1,6 +1,9 @@
 //! What can go wrong with keys, an enum per operation.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use thiserror::Error;
 
@@ -204,18 +207,28 @@ impl LoadError {
     /// The next step for the person at the keyboard.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::TooOpen { path, .. } => Some(format!("chmod 600 {}", path.display())),
-            Self::NotOurs { path, user, .. } => Some(format!("chown {user} {}", path.display())),
-            Self::OtherFormat { path } => Some(format!("ssh-keygen -p -f {}", path.display())),
-            Self::PublicGiven { path } => {
-                let private = path.with_extension("");
+            Self::Missing { .. } | Self::NotAFile { .. } | Self::TooLong { .. } => None,
+            Self::Read { path, .. } => Some(format!("see who may read it: ls -l {}", quoted(path))),
+            Self::TooOpen { path, .. } => Some(format!("chmod 600 {}", quoted(path))),
+            Self::NotOurs { path, user, .. } => Some(format!("chown {user} {}", quoted(path))),
+            Self::OtherFormat { path } => Some(format!(
+                "if it is an Ed25519 key, this puts it into OpenSSH's format: ssh-keygen -p -f {}",
+                quoted(path)
+            )),
+            Self::PublicGiven { path } if path.extension().is_some_and(|end| end == "pub") => {
                 Some(format!(
-                    "the private half is usually the file without .pub: {}",
-                    private.display()
+                    "the private half is usually {}",
+                    quoted(&path.with_extension(""))
                 ))
             }
+            Self::PublicGiven { .. } | Self::NotAKey { .. } => {
+                Some("a role key is made with: ssh-keygen -t ed25519".to_owned())
+            }
+            Self::Damaged { path, .. } => Some(format!(
+                "see what ssh-keygen says: ssh-keygen -y -f {}",
+                quoted(path)
+            )),
             Self::Key { source, .. } => source.hint(),
-            _ => None,
         }
     }
 }
@@ -254,11 +267,11 @@ impl UnlockError {
     /// The next step for the person at the keyboard.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::WrongPassphrase { .. } => None,
-            Self::TooManyRounds { path, .. } => {
-                Some(format!("ssh-keygen -p -a 16 -f {}", path.display()))
+            Self::WrongPassphrase { .. } => {
+                Some("try again; a lost passphrase cannot be recovered, ask to be added anew with a new key".to_owned())
             }
-            Self::Damaged { .. } => None,
+            Self::TooManyRounds { path, .. } => Some(format!("ssh-keygen -p -a 24 -f {}", quoted(path))),
+            Self::Damaged { path, .. } => Some(format!("see what ssh-keygen says: ssh-keygen -y -f {}", quoted(path))),
         }
     }
 }
@@ -298,4 +311,30 @@ pub enum OpenError {
     /// Sealed to somebody else, for another purpose, or changed on the way.
     #[error("sealed key does not open")]
     NotForUs,
+}
+
+/// A path as it can be pasted into a shell.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_in_a_hint_survives_the_shell() {
+        assert_eq!(quoted(Path::new("/home/a/role.key")), "/home/a/role.key");
+        assert_eq!(
+            quoted(Path::new("/my homes/role.key")),
+            "'/my homes/role.key'"
+        );
+        assert_eq!(quoted(Path::new("it's;rm")), r"'it'\''s;rm'");
+    }
 }

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     error::{CreateError, LoadError, PublicKeyError, UnlockError},
-    identity::{Identity, PublicKey, one_line},
+    identity::{Identity, PublicKey, one_line, readable},
     words::random_bytes,
 };
 
@@ -138,10 +138,9 @@ pub fn create(
     let temporary = temporary_beside(path, random_bytes()?);
     let written = write_new(&temporary, text.as_bytes())
         // A link, unlike a rename, never replaces what is there.
-        .and_then(|()| fs::hard_link(&temporary, path))
-        .and_then(|()| sync_parent(path));
+        .and_then(|()| fs::hard_link(&temporary, path));
     let removed = fs::remove_file(&temporary);
-    match written.and(removed) {
+    match written.and(removed).and_then(|()| sync_parent(path)) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(CreateError::Exists {
             path: path.to_owned(),
@@ -159,40 +158,7 @@ pub fn create(
 /// When the file is missing, unreadable, open to others, somebody else's, or anything but an Ed25519
 /// private key in OpenSSH's format. The file is never changed.
 pub fn load(path: &Path) -> Result<KeyFile, LoadError> {
-    let text = read(path, check_private)?;
-    let owned = || path.to_owned();
-    check_format(path, &text)?;
-    let key = PrivateKey::from_openssh(text.as_bytes()).map_err(|source| match source {
-        ssh_key::Error::AlgorithmUnknown | ssh_key::Error::AlgorithmUnsupported { .. } => {
-            LoadError::Key {
-                path: owned(),
-                source: PublicKeyError::NotEd25519 {
-                    algorithm: "another kind of key".to_owned(),
-                },
-            }
-        }
-        source => LoadError::Damaged {
-            path: owned(),
-            source,
-        },
-    })?;
-    let public =
-        PublicKey::from_key_data(key.public_key().key_data()).map_err(|source| LoadError::Key {
-            path: owned(),
-            source,
-        })?;
-    if key.is_encrypted() {
-        return Ok(KeyFile::Locked(LockedKey {
-            path: owned(),
-            public,
-            key,
-        }));
-    }
-    let (identity, comment) = identity_of(&key).ok_or_else(|| LoadError::Damaged {
-        path: owned(),
-        source: ssh_key::Error::PublicKey,
-    })?;
-    Ok(KeyFile::Open { identity, comment })
+    decode(path, &read(path, check_private)?)
 }
 
 /// Reads a public key and its comment from a `.pub` file.
@@ -222,13 +188,49 @@ fn encode(
     }
 }
 
+/// Reads a role key from the text of its file; `path` is for the error to name.
+fn decode(path: &Path, text: &str) -> Result<KeyFile, LoadError> {
+    check_format(path, text)?;
+    let key = PrivateKey::from_openssh(text).map_err(|source| match source {
+        ssh_key::Error::AlgorithmUnknown | ssh_key::Error::AlgorithmUnsupported { .. } => {
+            let algorithm = "another kind of key".to_owned();
+            LoadError::Key {
+                path: path.to_owned(),
+                source: PublicKeyError::NotEd25519 { algorithm },
+            }
+        }
+        source => LoadError::Damaged {
+            path: path.to_owned(),
+            source,
+        },
+    })?;
+    let public =
+        PublicKey::from_key_data(key.public_key().key_data()).map_err(|source| LoadError::Key {
+            path: path.to_owned(),
+            source,
+        })?;
+    if key.is_encrypted() {
+        return Ok(KeyFile::Locked(LockedKey {
+            path: path.to_owned(),
+            public,
+            key,
+        }));
+    }
+    match identity_of(&key) {
+        Some((identity, comment)) => Ok(KeyFile::Open { identity, comment }),
+        None => Err(LoadError::Damaged {
+            path: path.to_owned(),
+            source: ssh_key::Error::PublicKey,
+        }),
+    }
+}
+
 /// The role key and comment in an unlocked OpenSSH key; `None` if the halves do not fit one another.
 fn identity_of(key: &PrivateKey) -> Option<(Identity, String)> {
     let pair = key.key_data().ed25519()?;
     let identity = Identity::from_seed(pair.private.as_ref());
     let public = PublicKey::from_key_data(key.public_key().key_data()).ok()?;
-    let comment = String::from_utf8_lossy(key.comment().as_bytes()).into_owned();
-    (identity.public() == public).then_some((identity, comment))
+    (identity.public() == public).then(|| (identity, readable(key.comment())))
 }
 
 /// Tells apart, by its first line, what a person may have given instead of a private key.
@@ -348,3 +350,6 @@ fn sync_parent(path: &Path) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

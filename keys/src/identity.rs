@@ -4,7 +4,7 @@ use std::fmt;
 
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use ssh_key::{
-    HashAlg,
+    Comment, HashAlg,
     public::{Ed25519PublicKey, KeyData},
 };
 use zeroize::Zeroizing;
@@ -29,7 +29,7 @@ impl Identity {
     /// # Errors
     /// When the system has no randomness to give.
     pub fn generate() -> Result<Self, RandomError> {
-        Ok(Self::from_seed(&*Zeroizing::new(random_bytes()?)))
+        Ok(Self::from_seed(&Zeroizing::new(random_bytes()?)))
     }
 
     /// The role key that grows from a 32-byte seed (the private key of RFC 8032).
@@ -138,8 +138,10 @@ impl PublicKey {
             return Err(PublicKeyError::SeveralLines);
         }
         let key = ssh_key::PublicKey::from_openssh(line).map_err(PublicKeyError::Malformed)?;
-        let comment = String::from_utf8_lossy(key.comment().as_bytes()).into_owned();
-        Ok((Self::from_key_data(key.key_data())?, comment))
+        Ok((
+            Self::from_key_data(key.key_data())?,
+            readable(key.comment()),
+        ))
     }
 
     /// The key inside OpenSSH's public key data, if it is an Ed25519 one.
@@ -169,7 +171,12 @@ fn is_key_algorithm(word: &str) -> bool {
         .any(|prefix| word.starts_with(prefix))
 }
 
-/// A comment without control characters.
+/// The comment of a key as text that is safe to show.
+pub(crate) fn readable(comment: &Comment) -> String {
+    one_line(&String::from_utf8_lossy(comment.as_bytes()))
+}
+
+/// A comment without control characters, which could end the line or steer a terminal.
 pub(crate) fn one_line(comment: &str) -> String {
     comment.chars().filter(|c| !c.is_control()).collect()
 }
@@ -211,3 +218,6 @@ impl fmt::Debug for Signature {
         f.write_str("…)")
     }
 }
+
+#[cfg(test)]
+mod tests;

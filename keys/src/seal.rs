@@ -129,3 +129,6 @@ fn recipient_key(to: &PublicKey) -> Result<<Kem as hpke::Kem>::PublicKey, SealEr
     <Kem as hpke::Kem>::PublicKey::from_bytes(point.to_montgomery().as_bytes())
         .map_err(|_| SealError::Recipient)
 }
+
+#[cfg(test)]
+mod tests;
