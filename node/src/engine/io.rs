@@ -1,0 +1,193 @@
+//! What goes into the engine and what comes out of it.
+
+use std::sync::Arc;
+
+use muster_roles::{Denial, GroupId, Roster};
+
+use super::policy::Permitted;
+use super::store::Fate;
+use super::view::Row;
+
+/// Names one received gossip message until its verdict is given; the network side gives it out and understands it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GossipHandle(pub u64);
+
+/// Names one request of a screen, so that its answer finds the way back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// One thing that happened outside the engine.
+#[derive(Debug)]
+pub enum Input {
+    /// The member wants to say something.
+    Post {
+        /// Comes back in [`Effect::Refused`] where the post is refused.
+        request: RequestId,
+        /// Where to.
+        group: GroupId,
+        /// What; trimmed and bounded by the engine.
+        text: String,
+        /// 24 fresh random bytes for the record's cipher.
+        nonce: [u8; 24],
+    },
+    /// A gossip message came in on the topic of `group`; it waits for [`Effect::Verdict`].
+    Gossip {
+        /// The message to judge.
+        handle: GossipHandle,
+        /// The topic's group.
+        group: GroupId,
+        /// The message: a list of records as they travel.
+        bytes: Vec<u8>,
+    },
+    /// A batch given out by [`Effect::Append`] is on disk.
+    Committed {
+        /// What became of each record, in the batch's order.
+        records: Vec<(Permitted, Fate)>,
+    },
+    /// A batch given out by [`Effect::Append`] is not on disk.
+    CommitFailed {
+        /// The records that were not stored.
+        records: Vec<Permitted>,
+    },
+    /// An [`Effect::Publish`] has been carried out, or not.
+    Published {
+        /// The topic's group.
+        group: GroupId,
+        /// How it went.
+        outcome: PublishOutcome,
+    },
+    /// A member became able to hear the topic of this group.
+    Listener {
+        /// The topic's group.
+        group: GroupId,
+    },
+    /// Roster documents arrived from a peer, unverified.
+    Documents {
+        /// The documents as they travel.
+        documents: Vec<Vec<u8>>,
+    },
+    /// Time has passed; wanted about once a second.
+    Tick,
+}
+
+/// How publishing a gossip message went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PublishOutcome {
+    /// At least one peer was given it.
+    Sent,
+    /// Nobody is there who listens to the topic; the records wait.
+    NobodyListens,
+    /// Some peers' queues were full; it may have reached others and must not be published again.
+    Dropped,
+}
+
+/// What is to be told to the mesh about a gossip message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Valid: forward it.
+    Accept,
+    /// Of no use now, and nobody's fault.
+    Ignore,
+    /// Invalid whoever judges it: the sender is scored down.
+    Reject,
+}
+
+/// One thing for the world outside to do.
+#[derive(Debug)]
+pub enum Effect {
+    /// Store these records in one commit, then answer [`Input::Committed`] or [`Input::CommitFailed`].
+    Append(Vec<Permitted>),
+    /// Publish these records as one gossip message, then answer [`Input::Published`].
+    Publish {
+        /// The topic's group.
+        group: GroupId,
+        /// The gossip message.
+        message: Vec<u8>,
+    },
+    /// Answer a gossip message.
+    Verdict {
+        /// Which one.
+        handle: GossipHandle,
+        /// The answer.
+        verdict: Verdict,
+    },
+    /// A stored record is to be shown.
+    Show(Row),
+    /// A post could not be made.
+    Refused {
+        /// The request of [`Input::Post`].
+        request: RequestId,
+        /// Why.
+        reason: PostError,
+    },
+    /// The roster changed: keep it, tell the network who is a member now, and take out of the store what it forbids.
+    RosterChanged(Arc<Roster>),
+    /// Something a person should know.
+    Notice(Notice),
+}
+
+/// Why a post was not made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PostError {
+    /// The roster does not allow it.
+    #[error("{0}")]
+    Denied(Denial),
+    /// Nothing is left of the text after trimming.
+    #[error("the message is empty")]
+    Empty,
+    /// The text is too long.
+    #[error("the message is {len} bytes long, at most {max} fit")]
+    TooLong {
+        /// Bytes after trimming.
+        len: usize,
+        /// The limit in bytes.
+        max: usize,
+    },
+    /// This member holds no key of the group's current epoch.
+    #[error("this device has no key of {group} yet")]
+    NoKey {
+        /// The group.
+        group: GroupId,
+    },
+    /// More is being stored or waiting than the node is willing to hold.
+    #[error("the node is busy storing earlier messages")]
+    Busy,
+    /// The store has failed and accepts nothing more.
+    #[error("the store does not accept messages: the disk is full or failing")]
+    StoreFailed,
+    /// The device's random numbers or the cipher failed.
+    #[error("the message could not be sealed")]
+    Seal,
+}
+
+impl PostError {
+    /// Returns what the member can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Denied(_) => Some("`:help` lists the groups you may post to"),
+            Self::Empty => None,
+            Self::TooLong { .. } => Some("send it in parts"),
+            Self::NoKey { .. } => Some("wait until the command node's newest roster has arrived"),
+            Self::Busy => Some("send it again in a moment"),
+            Self::StoreFailed => Some("make room on the disk and start the node again"),
+            Self::Seal => Some("send it again"),
+        }
+    }
+}
+
+/// Something a person should know that is no answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A newer roster is in force.
+    RosterUpdated {
+        /// Its version.
+        version: u64,
+        /// Members in it.
+        members: usize,
+    },
+    /// This member is not in the newest roster any more.
+    NoLongerMember,
+    /// A commit failed: nothing more is accepted.
+    StoreFailed,
+}

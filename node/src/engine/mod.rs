@@ -1,0 +1,22 @@
+//! The engine: what a node decides, with nothing of the world in it.
+//!
+//! Inputs and the time go in, effects come out. There is no clock, randomness, network or file in here, so the same
+//! code runs under a node and under a simulator.
+
+pub mod hello;
+pub mod io;
+pub mod policy;
+pub mod store;
+pub mod time;
+pub mod verify;
+pub mod view;
+pub mod wire;
+
+mod held;
+mod outbox;
+mod recent;
+mod seal;
+mod state;
+
+pub use seal::MAX_TEXT_LEN;
+pub use state::{Boot, State};

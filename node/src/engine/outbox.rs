@@ -1,0 +1,181 @@
+//! Records on their way out: what waits for a listener, and what travels together.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use muster_roles::GroupId;
+
+use super::io::PublishOutcome;
+use super::wire::{MAX_BATCH_LEN, MAX_BATCH_RECORDS, batched_len, encode_batch};
+
+/// Records that may wait to be published, over all groups; the oldest give way, for they are in the store.
+pub const MAX_WAITING: usize = 1024;
+
+/// The bytes around the records of a gossip message.
+const BATCH_OVERHEAD: usize = 3;
+
+/// One group's records on their way out.
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<Arc<[u8]>>,
+    /// The records of the message that has been handed out and not answered for.
+    in_flight: Vec<Arc<[u8]>>,
+    /// Nobody listened when it was last tried.
+    lonely: bool,
+}
+
+/// Collects records for one gossip message a group at a time: while one is being published, the next one grows.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    queues: BTreeMap<GroupId, Queue>,
+}
+
+impl Outbox {
+    /// Takes in a record to be published.
+    pub fn push(&mut self, group: &GroupId, record: Arc<[u8]>) {
+        self.queues.entry(group.clone()).or_default().waiting.push_back(record);
+        if self.waiting() > MAX_WAITING
+            && let Some(fullest) = self.queues.values_mut().max_by_key(|queue| queue.waiting.len())
+        {
+            fullest.waiting.pop_front();
+        }
+    }
+
+    /// Returns the next gossip message for a group, if one may go out now; [`Outbox::answered`] must follow.
+    pub fn next_message(&mut self, group: &GroupId) -> Option<Vec<u8>> {
+        let queue = self.queues.get_mut(group)?;
+        if queue.lonely || !queue.in_flight.is_empty() {
+            return None;
+        }
+        let mut len = BATCH_OVERHEAD;
+        while queue.in_flight.len() < MAX_BATCH_RECORDS
+            && let Some(record) = queue.waiting.front()
+            && len + batched_len(record) <= MAX_BATCH_LEN
+        {
+            len += batched_len(record);
+            queue.in_flight.extend(queue.waiting.pop_front());
+        }
+        (!queue.in_flight.is_empty()).then(|| encode_batch(&queue.in_flight))
+    }
+
+    /// Learns how the last message of a group went; what nobody heard waits again, in its old order.
+    pub fn answered(&mut self, group: &GroupId, outcome: PublishOutcome) {
+        let Some(queue) = self.queues.get_mut(group) else { return };
+        let records = std::mem::take(&mut queue.in_flight);
+        // What was dropped on the way to some is repaired by synchronisation: the mesh refuses to carry it twice.
+        if outcome == PublishOutcome::NobodyListens {
+            queue.lonely = true;
+            for record in records.into_iter().rev() {
+                queue.waiting.push_front(record);
+            }
+        }
+    }
+
+    /// Learns that somebody may listen to a group now.
+    pub fn listener(&mut self, group: &GroupId) {
+        if let Some(queue) = self.queues.get_mut(group) {
+            queue.lonely = false;
+        }
+    }
+
+    /// Lets every group try again, and returns those with something to say.
+    pub fn retry(&mut self) -> Vec<GroupId> {
+        let waiting = self.queues.iter_mut().filter(|(_, queue)| !queue.waiting.is_empty());
+        waiting
+            .map(|(group, queue)| {
+                queue.lonely = false;
+                group.clone()
+            })
+            .collect()
+    }
+
+    /// Returns how many records have not been handed to anyone.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queues.values().map(|queue| queue.waiting.len()).sum()
+    }
+
+    /// Tells whether every record has gone out.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queues.values().all(|queue| queue.waiting.is_empty() && queue.in_flight.is_empty())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn army() -> GroupId {
+        "army".parse().unwrap()
+    }
+
+    fn record(fill: u8, len: usize) -> Arc<[u8]> {
+        vec![fill; len].into()
+    }
+
+    /// The records of a message, told by their first byte; the shape is checked, not the records.
+    fn fills(message: &[u8]) -> Vec<u8> {
+        let records: Vec<serde_bytes::ByteBuf> = serde_cbor::from_slice(message).unwrap();
+        records.iter().map(|record| record[0]).collect()
+    }
+
+    #[test]
+    fn records_that_wait_together_travel_together() {
+        let mut outbox = Outbox::default();
+        outbox.push(&army(), record(1, 300));
+        let first = outbox.next_message(&army()).unwrap();
+        outbox.push(&army(), record(2, 300));
+        outbox.push(&army(), record(3, 300));
+        assert_eq!(outbox.next_message(&army()), None, "one message is on its way");
+        outbox.answered(&army(), PublishOutcome::Sent);
+        let second = outbox.next_message(&army()).unwrap();
+        assert_eq!((fills(&first), fills(&second)), (vec![1], vec![2, 3]));
+    }
+
+    #[test]
+    fn a_message_never_exceeds_its_bound_in_bytes_or_records() {
+        for len in [20, 300, 8 * 1024] {
+            let mut outbox = Outbox::default();
+            (0..200).for_each(|_| outbox.push(&army(), record(7, len)));
+            let mut seen = 0;
+            while let Some(message) = outbox.next_message(&army()) {
+                assert!(message.len() <= MAX_BATCH_LEN, "{} bytes", message.len());
+                assert!(fills(&message).len() <= MAX_BATCH_RECORDS);
+                seen += fills(&message).len();
+                outbox.answered(&army(), PublishOutcome::Sent);
+            }
+            assert_eq!(seen, 200);
+        }
+    }
+
+    #[test]
+    fn what_nobody_heard_waits_in_order_for_a_listener() {
+        let mut outbox = Outbox::default();
+        outbox.push(&army(), record(1, 300));
+        outbox.push(&army(), record(2, 300));
+        assert!(outbox.next_message(&army()).is_some());
+        outbox.answered(&army(), PublishOutcome::NobodyListens);
+        outbox.push(&army(), record(3, 300));
+        assert_eq!(outbox.next_message(&army()), None);
+        outbox.listener(&army());
+        assert_eq!(fills(&outbox.next_message(&army()).unwrap()), vec![1, 2, 3]);
+    }
+
+    #[test]
+    fn what_some_queues_dropped_is_not_published_twice() {
+        let mut outbox = Outbox::default();
+        outbox.push(&army(), record(1, 300));
+        assert!(outbox.next_message(&army()).is_some());
+        outbox.answered(&army(), PublishOutcome::Dropped);
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn a_full_outbox_lets_the_oldest_go() {
+        let mut outbox = Outbox::default();
+        (0..MAX_WAITING + 10).for_each(|_| outbox.push(&army(), record(1, 10)));
+        assert_eq!(outbox.waiting(), MAX_WAITING);
+    }
+}

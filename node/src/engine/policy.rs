@@ -1,0 +1,135 @@
+//! The step from authentic to permitted, and what an author may send in a given time.
+
+use std::collections::HashMap;
+
+use muster_keys::PublicKey;
+use muster_roles::{Denial, Permit, Roster, permit};
+
+use super::time::UnixMillis;
+use super::verify::Verified;
+use super::wire::Frame;
+
+/// Records an author may send a second, in the long run: far more than a person types, less than hurts a small device.
+pub const AUTHOR_RATE_PER_S: u64 = 100;
+
+/// Records an author may send at once: what a device that comes back with a full outbox has to say.
+pub const AUTHOR_BURST: u64 = 1000;
+
+/// A record that its author was allowed to post, by the roster in force at its own time.
+#[derive(Clone, Debug)]
+pub struct Permitted {
+    record: Verified,
+    permit: Permit,
+    received_ms: u64,
+}
+
+impl Permitted {
+    /// Asks the roster whether the author may post to the group.
+    ///
+    /// # Errors
+    /// The roster's [`Denial`], and the record back: a newer roster may explain it.
+    pub fn judge(record: Verified, roster: &Roster, received_ms: u64) -> Result<Self, (Verified, Denial)> {
+        let header = record.frame().header();
+        match permit(&roster.at(header.time), &header.author, &header.group) {
+            Ok(permit) => Ok(Self { record, permit, received_ms }),
+            Err(denial) => Err((record, denial)),
+        }
+    }
+
+    /// Returns the record.
+    #[must_use]
+    pub fn frame(&self) -> &Frame {
+        self.record.frame()
+    }
+
+    /// Returns who wrote it, and by what right.
+    #[must_use]
+    pub fn permit(&self) -> &Permit {
+        &self.permit
+    }
+
+    /// Returns when this node got it, in Unix milliseconds by its own clock.
+    #[must_use]
+    pub fn received_ms(&self) -> u64 {
+        self.received_ms
+    }
+}
+
+/// A token bucket per author: one member's flood is cut off and nobody else notices.
+#[derive(Debug, Default)]
+pub struct Limiter {
+    /// Only authors that the roster has permitted get a bucket, so the roster bounds this map.
+    buckets: HashMap<PublicKey, Bucket>,
+}
+
+/// Tokens are counted in thousandths, so that a millisecond's share is a whole number.
+#[derive(Debug)]
+struct Bucket {
+    millitokens: u64,
+    filled_ms: u64,
+}
+
+const MILLITOKENS: u64 = 1000;
+
+impl Limiter {
+    /// Takes one token of the author's, if there is one.
+    pub fn admit(&mut self, author: &PublicKey, now: UnixMillis) -> bool {
+        let full = AUTHOR_BURST * MILLITOKENS;
+        let bucket = self.buckets.entry(*author).or_insert(Bucket { millitokens: full, filled_ms: now.0 });
+        let elapsed_ms = now.0.saturating_sub(bucket.filled_ms);
+        bucket.filled_ms = now.0;
+        bucket.millitokens = elapsed_ms.saturating_mul(AUTHOR_RATE_PER_S).saturating_add(bucket.millitokens).min(full);
+        match bucket.millitokens.checked_sub(MILLITOKENS) {
+            Some(rest) => {
+                bucket.millitokens = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Forgets authors that are no members any more.
+    pub fn retain(&mut self, is_member: impl Fn(&PublicKey) -> bool) {
+        self.buckets.retain(|author, _| is_member(author));
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use muster_keys::Identity;
+
+    use super::*;
+
+    const NOON: UnixMillis = UnixMillis(1_800_000_000_000);
+
+    fn admitted(limiter: &mut Limiter, author: &PublicKey, tries: u64, now: UnixMillis) -> u64 {
+        (0..tries).filter(|_| limiter.admit(author, now)).count() as u64
+    }
+
+    #[test]
+    fn a_burst_passes_and_the_rest_of_a_flood_does_not() {
+        let author = Identity::generate().unwrap().public();
+        let mut limiter = Limiter::default();
+        assert_eq!(admitted(&mut limiter, &author, 5000, NOON), AUTHOR_BURST);
+        let second_later = UnixMillis(NOON.0 + 1000);
+        assert_eq!(admitted(&mut limiter, &author, 5000, second_later), AUTHOR_RATE_PER_S);
+    }
+
+    #[test]
+    fn one_author_s_flood_leaves_the_others_alone() {
+        let (loud, quiet) = (Identity::generate().unwrap().public(), Identity::generate().unwrap().public());
+        let mut limiter = Limiter::default();
+        admitted(&mut limiter, &loud, 5000, NOON);
+        assert!(limiter.admit(&quiet, NOON));
+    }
+
+    #[test]
+    fn a_clock_that_jumps_gives_no_more_than_a_burst() {
+        let author = Identity::generate().unwrap().public();
+        let mut limiter = Limiter::default();
+        admitted(&mut limiter, &author, 5000, NOON);
+        assert_eq!(admitted(&mut limiter, &author, 5000, UnixMillis(u64::MAX)), AUTHOR_BURST);
+        assert_eq!(admitted(&mut limiter, &author, 10, NOON), 0, "a clock set back gives nothing");
+    }
+}

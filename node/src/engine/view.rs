@@ -1,0 +1,212 @@
+//! What a person sees: rows made from stored records, and who the person is.
+
+use std::fmt;
+
+use muster_keys::PublicKey;
+use muster_roles::{GroupId, Keyring, MemberName, Role, Roster, Timestamp, permit};
+
+use super::seal;
+use super::store::Stored;
+use super::wire::RecordId;
+
+/// Text that is safe to put on a terminal: no control, escape or text-direction characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Printable(String);
+
+impl Printable {
+    /// Strips what a terminal or a reader's eye could be deceived by; line breaks and tabs become spaces.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let keep = |c: char| match c {
+            '\n' | '\t' => Some(' '),
+            c if c.is_control() || is_deceptive(c) => None,
+            c => Some(c),
+        };
+        Self(text.chars().filter_map(keep).collect())
+    }
+
+    /// Returns the text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Printable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Tells characters that reorder or hide text: bidi controls (UAX #9), line and paragraph separators, tags, the BOM.
+fn is_deceptive(c: char) -> bool {
+    matches!(c,
+        '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}'
+        | '\u{2028}' | '\u{2029}' | '\u{FEFF}' | '\u{E0000}'..='\u{E007F}')
+}
+
+/// One message as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    id: RecordId,
+    group: GroupId,
+    author: MemberName,
+    mine: bool,
+    time: Timestamp,
+    received_ms: u64,
+    text: Printable,
+}
+
+impl Row {
+    /// Returns the record's id.
+    #[must_use]
+    pub fn id(&self) -> RecordId {
+        self.id
+    }
+
+    /// Returns where it was posted.
+    #[must_use]
+    pub fn group(&self) -> &GroupId {
+        &self.group
+    }
+
+    /// Returns who wrote it.
+    #[must_use]
+    pub fn author(&self) -> &MemberName {
+        &self.author
+    }
+
+    /// Tells whether this device's own member wrote it.
+    #[must_use]
+    pub fn mine(&self) -> bool {
+        self.mine
+    }
+
+    /// Returns the record's own time, by which rows are ordered.
+    #[must_use]
+    pub fn time(&self) -> Timestamp {
+        self.time
+    }
+
+    /// Returns when this node got it, in Unix milliseconds.
+    #[must_use]
+    pub fn received_ms(&self) -> u64 {
+        self.received_ms
+    }
+
+    /// Returns the text.
+    #[must_use]
+    pub fn text(&self) -> &Printable {
+        &self.text
+    }
+}
+
+impl fmt::Display for Row {
+    /// `Army1: text`, one's own `Army3 (me): text`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let me = if self.mine { " (me)" } else { "" };
+        write!(f, "{}{me}: {}", self.author, self.text)
+    }
+}
+
+/// Why a stored record is not shown.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// Its author had no right to post it.
+    #[error("not permitted: {0}")]
+    Denied(#[from] muster_roles::Denial),
+    /// The key of its epoch is not this member's to have, or not here yet.
+    #[error("no key of {group} epoch {epoch}")]
+    NoKey {
+        /// The group.
+        group: GroupId,
+        /// The epoch.
+        epoch: u64,
+    },
+    /// It does not decrypt, or not to text.
+    #[error("does not decrypt")]
+    Garbled,
+}
+
+/// Turns stored records into rows for one member.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a> {
+    /// Judges who may be shown, by the documents in force at each record's time.
+    pub roster: &'a Roster,
+    /// The group keys this member holds.
+    pub keyring: &'a Keyring,
+    /// This member.
+    pub me: &'a PublicKey,
+}
+
+impl Reader<'_> {
+    /// Judges, decrypts and cleans a stored record.
+    ///
+    /// # Errors
+    /// [`Unreadable`] says why it is not to be shown.
+    pub fn row(&self, stored: &Stored) -> Result<Row, Unreadable> {
+        let frame = stored.frame();
+        let header = frame.header();
+        let author = permit(&self.roster.at(header.time), &header.author, &header.group)?;
+        let key = self.keyring.get(&header.group, header.epoch).ok_or_else(|| Unreadable::NoKey {
+            group: header.group.clone(),
+            epoch: header.epoch,
+        })?;
+        let text = seal::open(key, frame).map_err(|_| Unreadable::Garbled)?;
+        Ok(Row {
+            id: frame.id(),
+            group: header.group.clone(),
+            author: author.name,
+            mine: header.author == *self.me,
+            time: header.time,
+            received_ms: stored.received_ms(),
+            text: Printable::new(&text),
+        })
+    }
+}
+
+/// A group as one member sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupChoice {
+    /// The group.
+    pub id: GroupId,
+    /// The letter that switches to it in the chat; `h` for heads.
+    pub letter: char,
+    /// Whether the member may post there; reading is a given.
+    pub may_post: bool,
+}
+
+/// Who sits at this screen and which groups there are for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// The member's name.
+    pub name: MemberName,
+    /// The member's role.
+    pub role: Role,
+    /// The unit's name, safe to print.
+    pub unit: Printable,
+    /// The groups the member may read, heads first.
+    pub groups: Vec<GroupChoice>,
+}
+
+impl Profile {
+    /// Describes the member with this key; `None` for a stranger.
+    #[must_use]
+    pub fn of(roster: &Roster, me: &PublicKey) -> Option<Self> {
+        let member = roster.member(me)?;
+        let heads = (GroupId::heads(), 'h');
+        let troops = roster.troops().iter().map(|troop| (troop.id.clone(), troop.letter));
+        let groups = std::iter::once(heads)
+            .chain(troops)
+            .filter(|(id, _)| member.role.may_read(id))
+            .map(|(id, letter)| GroupChoice { may_post: member.role.may_post(&id), id, letter })
+            .collect();
+        Some(Self { name: member.name, role: member.role, unit: Printable::new(roster.unit_name()), groups })
+    }
+
+    /// Returns the group the chat opens in: the member's own, or none for a carrier.
+    #[must_use]
+    pub fn home_group(&self) -> Option<&GroupId> {
+        self.role.home_group()
+    }
+}

@@ -1,0 +1,15 @@
+//! Muster: peer-to-peer mesh chat for units that must keep talking with no server.
+//!
+//! [`engine`] is pure and builds by itself with `--no-default-features`. Everything else stands around it:
+//! `net` (the mesh), `disk` (the store), `ui` (screens), joined by `driver` and started by `cli`.
+
+pub mod engine;
+
+#[cfg(feature = "node")]
+pub mod disk;
+#[cfg(feature = "node")]
+pub mod driver;
+#[cfg(feature = "node")]
+pub mod net;
+#[cfg(feature = "node")]
+pub mod ui;
