@@ -1,0 +1,60 @@
+//! Reading stored records one after the other.
+
+use crate::engine::store::Stored;
+
+use super::{DiskError, RecordKey, RecordValue};
+
+/// Records of one group in the order of time and id, read from the disk as they are asked for.
+pub struct Rows {
+    range: redb::Range<'static, RecordKey<'static>, RecordValue<'static>>,
+}
+
+impl Rows {
+    pub(super) fn new(
+        range: redb::Range<'static, RecordKey<'static>, RecordValue<'static>>,
+    ) -> Self {
+        Self { range }
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Result<Stored, DiskError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(read(self.range.next()?))
+    }
+}
+
+impl DoubleEndedIterator for Rows {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        Some(read(self.range.next_back()?))
+    }
+}
+
+impl std::fmt::Debug for Rows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Rows")
+    }
+}
+
+type Entry<'a> = (
+    redb::AccessGuard<'a, RecordKey<'static>>,
+    redb::AccessGuard<'a, RecordValue<'static>>,
+);
+
+/// Decodes one entry and sees that the record is the one that its key names.
+fn read(entry: Result<Entry<'_>, redb::StorageError>) -> Result<Stored, DiskError> {
+    let (key, value) = entry?;
+    let (group, time, id) = key.value();
+    let (received_ms, bytes) = value.value();
+    let damaged = |found: &dyn std::fmt::Display| DiskError::Damaged {
+        found: format!("a record of {group} at {} ms: {found}", time >> 16),
+    };
+    let stored = Stored::from_store(bytes, received_ms).map_err(|error| damaged(&error))?;
+    let header = stored.frame().header();
+    let named = (header.group.as_str(), header.time.to_u64());
+    if named != (group, time) || stored.frame().id().as_bytes() != id {
+        return Err(damaged(&"another record than its key names"));
+    }
+    Ok(stored)
+}
