@@ -85,6 +85,13 @@ pub enum Event {
         /// Members connected now.
         connected: usize,
     },
+    /// The node listens on this address.
+    Listening(String),
+    /// The screen was too slow: this many events are missing here.
+    Missed {
+        /// How many.
+        count: u64,
+    },
     /// Something the person should know.
     Notice(Notice),
     /// The node has stopped or is about to; nothing follows.
