@@ -47,16 +47,12 @@ impl OpenError {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Self::Locked { .. } => {
-                "stop the other node first, or use another home with --home".to_owned()
-            }
+            Self::Locked { .. } => "stop the other node first, or use another home with --home".to_owned(),
             Self::NewerSchema { .. } => {
                 "install the newer muster that wrote it, or use another home with --home".to_owned()
             }
             Self::Damaged { path, .. } => damaged_hint(path),
-            Self::Io { .. } => {
-                "see that the folder is there, is yours and has room, then try again".to_owned()
-            }
+            Self::Io { .. } => "see that the folder is there, is yours and has room, then try again".to_owned(),
         }
     }
 
@@ -64,15 +60,10 @@ impl OpenError {
         let path = path.to_owned();
         let damaged = |path, found: String| Self::Damaged { path, found };
         match error {
-            DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
-                Self::Locked { path }
-            }
+            DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => Self::Locked { path },
             // This is how redb says that a file is none of its own, or shorter than it must be.
             DatabaseError::Storage(StorageError::Io(source))
-                if matches!(
-                    source.kind(),
-                    io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
-                ) =>
+                if matches!(source.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) =>
             {
                 damaged(path, source.to_string())
             }
@@ -87,10 +78,7 @@ impl OpenError {
         match error {
             DiskError::Damaged { found } => Self::Damaged { path, found },
             DiskError::Storage(redb::Error::Io(source)) => Self::Io { path, source },
-            DiskError::Storage(other) => Self::Damaged {
-                path,
-                found: other.to_string(),
-            },
+            DiskError::Storage(other) => Self::Damaged { path, found: other.to_string() },
         }
     }
 }
@@ -105,7 +93,7 @@ pub enum DiskError {
         found: String,
     },
     /// The database failed: the disk is full or failing, or the file was changed by somebody else.
-    #[error("the store failed: {0}")]
+    #[error("the store failed")]
     Storage(#[source] redb::Error),
 }
 

@@ -10,9 +10,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    pub(super) fn new(
-        range: redb::Range<'static, RecordKey<'static>, RecordValue<'static>>,
-    ) -> Self {
+    pub(super) fn new(range: redb::Range<'static, RecordKey<'static>, RecordValue<'static>>) -> Self {
         Self { range }
     }
 }
@@ -37,10 +35,7 @@ impl std::fmt::Debug for Rows {
     }
 }
 
-type Entry<'a> = (
-    redb::AccessGuard<'a, RecordKey<'static>>,
-    redb::AccessGuard<'a, RecordValue<'static>>,
-);
+type Entry<'a> = (redb::AccessGuard<'a, RecordKey<'static>>, redb::AccessGuard<'a, RecordValue<'static>>);
 
 /// Decodes one entry and sees that the record is the one that its key names.
 fn read(entry: Result<Entry<'_>, redb::StorageError>) -> Result<Stored, DiskError> {

@@ -1,19 +1,23 @@
 //! The one thread that writes: what arrives while a commit runs goes into the next one.
 
 use std::io;
-use std::thread::{self, JoinHandle};
+use std::sync::Arc;
+use std::thread;
 
-use muster_roles::{GroupId, Timestamp};
+use muster_roles::{Roster, Timestamp};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use crate::engine::policy::Permitted;
 use crate::engine::store::{Fate, Store};
-use crate::engine::wire::RecordId;
 
 use super::{Disk, DiskError};
 
-/// Requests that may wait while a commit runs; when so many do, whoever asks waits too.
-pub const QUEUE_LEN: usize = 256;
+/// Jobs that may wait while a commit runs; when so many do, whoever asks waits too.
+pub const JOB_QUEUE_LEN: usize = 256;
+
+/// Outcomes that may lie untaken before the thread waits. There is one a commit, and a commit takes many jobs, so that
+/// a full queue of jobs never makes this many while whoever asks is held up by it.
+pub const OUTCOME_QUEUE_LEN: usize = 256;
 
 /// A commit takes no further batch once it has this many records: more gains no speed, and every one of them waits
 /// until all are written.
@@ -21,151 +25,114 @@ pub const COMMIT_RECORDS: usize = 1024;
 
 /// What the writer is asked to do.
 #[derive(Debug)]
-pub enum Request {
-    /// Store these records in one commit; answered by [`Outcome::Committed`] or [`Outcome::Failed`].
+pub enum Job {
+    /// Store these records in one commit.
     Append(Vec<Permitted>),
-    /// Take these records out of the store; answered only if it fails.
-    Remove {
-        /// Their group.
-        group: GroupId,
-        /// Their times and ids.
-        ids: Vec<(Timestamp, RecordId)>,
-    },
     /// Drop every record older than this; answered only if it fails.
     Prune {
         /// The oldest time to keep.
         before: Timestamp,
     },
+    /// Take out what this roster does not permit; answered only if it fails.
+    Rejudge(Arc<Roster>),
 }
 
-/// What became of a request.
+/// What became of jobs.
 #[derive(Debug)]
 pub enum Outcome {
-    /// A batch is on disk: each record with what became of it, in the batch's order.
+    /// These are on disk: the records of one or several batches in their order, each with what became of it.
     Committed(Vec<(Permitted, Fate)>),
-    /// A batch is not on disk, nor is any later one going to be; empty where it was a removal or pruning that failed.
+    /// These are not on disk, nor is any later one going to be; empty where something other than storing failed.
     Failed(Vec<Permitted>),
 }
 
-/// The way to the writing thread.
+/// The way to the writing thread and back.
 #[derive(Debug)]
 pub struct Writer {
-    requests: Sender<Request>,
-    thread: JoinHandle<()>,
+    /// Takes jobs, and makes whoever sends wait while [`JOB_QUEUE_LEN`] of them do.
+    pub jobs: Sender<Job>,
+    /// Gives what became of them, in their order; nothing more comes where the thread has died.
+    pub outcomes: Receiver<Outcome>,
 }
 
 impl Writer {
-    /// Starts the thread; outcomes come in the order of the requests.
-    ///
-    /// Outcomes must be taken while requests are made: the thread waits when [`QUEUE_LEN`] outcomes are left lying,
-    /// and then so does whoever sends.
+    /// Starts the thread.
     ///
     /// # Errors
     /// The system's, where it gives no thread.
-    pub fn start(disk: Disk) -> io::Result<(Self, Receiver<Outcome>)> {
-        let (requests, waiting) = mpsc::channel(QUEUE_LEN);
-        let (outcomes, results) = mpsc::channel(QUEUE_LEN);
-        let writing = Writing {
-            disk,
-            waiting,
-            outcomes,
-            failed: false,
-        };
-        let thread = thread::Builder::new()
-            .name("muster-writer".to_owned())
-            .spawn(move || writing.run())?;
-        Ok((Self { requests, thread }, results))
+    pub fn start(disk: Disk) -> io::Result<Self> {
+        let (jobs, waiting) = mpsc::channel(JOB_QUEUE_LEN);
+        let (answers, outcomes) = mpsc::channel(OUTCOME_QUEUE_LEN);
+        let writing = Writing { disk, failed: false, waiting, answers };
+        thread::Builder::new().name("muster-writer".to_owned()).spawn(move || writing.run())?;
+        Ok(Self { jobs, outcomes })
     }
 
-    /// Returns where requests go.
-    #[must_use]
-    pub fn requests(&self) -> &Sender<Request> {
-        &self.requests
-    }
-
-    /// Lets nothing more in; the thread ends once everything asked for is done and told.
+    /// Lets nothing more in and waits until all that was asked for is done and the thread has let go of the store.
     ///
-    /// Take the remaining outcomes, or drop their receiver, before joining the thread.
-    #[must_use]
-    pub fn close(self) -> JoinHandle<()> {
-        self.thread
+    /// Outcomes that have not been taken are lost, what they tell of is not.
+    pub async fn finish(mut self) {
+        drop(self.jobs);
+        while self.outcomes.recv().await.is_some() {}
     }
 }
 
-/// The thread's own side.
+/// The thread's own side. The fields are dropped in this order: when the answers end, the store has been let go of.
 struct Writing {
     disk: Disk,
-    waiting: Receiver<Request>,
-    outcomes: Sender<Outcome>,
     /// Set by the first failure: redb takes nothing more until the file is opened anew.
     failed: bool,
+    waiting: Receiver<Job>,
+    answers: Sender<Outcome>,
 }
 
 impl Writing {
     fn run(mut self) {
-        while let Some(request) = self.waiting.blocking_recv() {
-            let mut next = Some(request);
-            while let Some(request) = next {
-                next = self.carry_out(request);
+        while let Some(job) = self.waiting.blocking_recv() {
+            let mut next = Some(job);
+            while let Some(job) = next {
+                next = self.carry_out(job);
             }
         }
     }
 
-    /// Carries out a request; returns one that came out of the queue behind it and is still to be done.
-    fn carry_out(&mut self, request: Request) -> Option<Request> {
-        match request {
-            Request::Append(batch) => {
-                let (batches, next) = self.gather(batch);
-                self.append(batches);
+    /// Carries out a job; returns one that came out of the queue behind it and is still to be done.
+    fn carry_out(&mut self, job: Job) -> Option<Job> {
+        match job {
+            Job::Append(mut records) => {
+                let next = self.gather(&mut records);
+                self.append(records);
                 return next;
             }
-            Request::Remove { group, ids } => {
-                let removed = self.attempt(|disk| disk.remove(&group, &ids));
-                self.answer_failure(removed.is_none());
-            }
-            Request::Prune { before } => {
-                let pruned = self.attempt(|disk| disk.prune(before));
-                self.answer_failure(pruned.is_none());
-                tracing::debug!(records = pruned, "pruned the store");
+            Job::Prune { before } => self.clear_out("prune", |disk| disk.prune(before)),
+            Job::Rejudge(roster) => self.clear_out("rejudge", |disk| disk.rejudge(&roster)),
+        }
+        None
+    }
+
+    /// Adds the batches that wait to `records`, up to a commit's worth; returns the job that ended the search.
+    fn gather(&mut self, records: &mut Vec<Permitted>) -> Option<Job> {
+        while records.len() < COMMIT_RECORDS {
+            match self.waiting.try_recv().ok()? {
+                Job::Append(batch) => records.extend(batch),
+                other => return Some(other),
             }
         }
         None
     }
 
-    /// Collects the batches that wait behind `first` for one commit, and whatever else ended the search.
-    fn gather(&mut self, first: Vec<Permitted>) -> (Vec<Vec<Permitted>>, Option<Request>) {
-        let mut count = first.len();
-        let mut batches = vec![first];
-        while count < COMMIT_RECORDS {
-            match self.waiting.try_recv() {
-                Ok(Request::Append(batch)) => {
-                    count += batch.len();
-                    batches.push(batch);
-                }
-                Ok(other) => return (batches, Some(other)),
-                Err(_) => break,
-            }
-        }
-        (batches, None)
+    fn append(&mut self, records: Vec<Permitted>) {
+        let outcome = match self.attempt(|disk| disk.append(&records)) {
+            Some(fates) => Outcome::Committed(records.into_iter().zip(fates).collect()),
+            None => Outcome::Failed(records),
+        };
+        self.answer(outcome);
     }
 
-    /// Stores batches in one commit and answers each by itself.
-    fn append(&mut self, batches: Vec<Vec<Permitted>>) {
-        let lens: Vec<usize> = batches.iter().map(Vec::len).collect();
-        let records: Vec<Permitted> = batches.into_iter().flatten().collect();
-        match self.attempt(|disk| disk.append(&records)) {
-            Some(fates) => {
-                let mut stored = records.into_iter().zip(fates);
-                for len in lens {
-                    self.answer(Outcome::Committed(stored.by_ref().take(len).collect()));
-                }
-            }
-            None => {
-                let mut records = records.into_iter();
-                for len in lens {
-                    self.answer(Outcome::Failed(records.by_ref().take(len).collect()));
-                }
-            }
+    fn clear_out(&mut self, what: &str, act: impl FnOnce(&mut Disk) -> Result<u64, DiskError>) {
+        match self.attempt(act) {
+            Some(records) => tracing::debug!(what, records, "cleared out the store"),
+            None => self.answer(Outcome::Failed(Vec::new())),
         }
     }
 
@@ -176,20 +143,15 @@ impl Writing {
         }
         act(&mut self.disk)
             .inspect_err(|error| {
-                tracing::error!(%error, "the store takes no more writes");
+                let error: &dyn std::error::Error = error;
+                tracing::error!(error, "the store takes no more writes");
                 self.failed = true;
             })
             .ok()
     }
 
-    fn answer_failure(&self, failed: bool) {
-        if failed {
-            self.answer(Outcome::Failed(Vec::new()));
-        }
-    }
-
     fn answer(&self, outcome: Outcome) {
-        // Nobody listens any more when the node stops; what is asked for is stored all the same.
-        drop(self.outcomes.blocking_send(outcome));
+        // Nobody listens any more when the node stops; what was asked for is done all the same.
+        drop(self.answers.blocking_send(outcome));
     }
 }
