@@ -104,6 +104,12 @@ impl State {
         }
     }
 
+    /// Returns this member's key.
+    #[must_use]
+    pub fn public(&self) -> PublicKey {
+        self.me
+    }
+
     /// Returns the roster in force.
     #[must_use]
     pub fn roster(&self) -> &Arc<Roster> {

@@ -210,3 +210,25 @@ impl Profile {
         self.role.home_group()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escape_codes_and_hidden_directions_are_stripped() {
+        let hostile = "\u{1b}[2Jcleared\u{202e}desrever\u{7}\u{9b}31m";
+        assert_eq!(Printable::new(hostile).as_str(), "[2Jcleareddesrever31m");
+    }
+
+    #[test]
+    fn a_line_break_cannot_make_a_second_line() {
+        assert_eq!(Printable::new("ok\n[army] Chief: retreat").as_str(), "ok [army] Chief: retreat");
+    }
+
+    #[test]
+    fn letters_of_every_script_stay() {
+        let text = "naïve Ω привет 你好 👋🏽";
+        assert_eq!(Printable::new(text).as_str(), text);
+    }
+}

@@ -337,3 +337,6 @@ fn offset_of(part: &[u8], whole: &[u8]) -> Option<Range<usize>> {
     let range = start..start.checked_add(part.len())?;
     (whole.get(range.clone())? == part).then_some(range)
 }
+
+#[cfg(test)]
+mod tests;

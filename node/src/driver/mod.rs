@@ -1,0 +1,316 @@
+//! The one place where everything meets: a single loop that hands inputs to the engine and carries its effects out.
+
+mod reading;
+mod screen;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use muster_keys::{Identity, PublicKey};
+use muster_roles::{Roster, Timestamp};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
+
+use self::screen::Screen;
+use crate::disk::Disk;
+use crate::disk::writer::{Job, Outcome, Writer};
+use crate::engine::State;
+use crate::engine::io::{Effect, Input, Notice};
+use crate::engine::store::RETENTION_MS;
+use crate::engine::time::UnixMillis;
+use crate::engine::view::Profile;
+use crate::net::{self, Net};
+use crate::ui::{Event, Request};
+
+/// How long a patient screen's messages may wait for somebody to take them before the node ends.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long the store and the network may take to end before the node ends without them.
+const ENDING_LIMIT: Duration = Duration::from_secs(10);
+
+/// How often what is older than the week is dropped.
+const PRUNE_INTERVAL: Duration = Duration::from_secs(60 * 60);
+
+/// How often the engine is told that time has passed.
+const TICK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Keeps the roster in force, durably and whole.
+pub type KeepRoster = Box<dyn FnMut(&Roster) -> io::Result<()> + Send>;
+
+/// Everything a node is made of, opened and ready.
+pub struct Parts {
+    /// The member's role key.
+    pub identity: Identity,
+    /// The roster in force.
+    pub roster: Arc<Roster>,
+    /// The store.
+    pub disk: Disk,
+    /// The network side, started.
+    pub net: Net,
+    /// Where a newer roster is kept.
+    pub keep_roster: KeepRoster,
+    /// What the screen asks.
+    pub requests: mpsc::Receiver<Request>,
+    /// What the screen is told.
+    pub events: mpsc::Sender<Event>,
+    /// Turns true when the process is told to end.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// Why a node could not run, or did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The store could not be read.
+    #[error("the store cannot be read")]
+    Read(#[from] crate::disk::ReadError),
+    /// The writer thread could not be started.
+    #[error("the store's thread cannot be started")]
+    Thread(#[source] io::Error),
+    /// The network side ended by itself.
+    #[error("the network side has stopped")]
+    NetStopped,
+    /// The store's writer ended by itself.
+    #[error("the store's writer has stopped")]
+    WriterStopped,
+}
+
+/// Why the loop goes on or ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Running,
+    /// Nothing more is taken from the screen; ends once all is stored, and sent too where that is waited for.
+    Leaving {
+        until: Instant,
+        patient: bool,
+    },
+}
+
+/// A running node.
+struct Driver {
+    state: State,
+    me: PublicKey,
+    disk: Disk,
+    writer: Writer,
+    net: Net,
+    keep_roster: KeepRoster,
+    screen: Screen,
+    connected: BTreeSet<PublicKey>,
+    phase: Phase,
+}
+
+/// Runs a node until the screen leaves, the process is told to end, or something it cannot do without fails.
+///
+/// # Errors
+/// [`RunError`] says what failed; all that was acknowledged is stored in any case.
+pub async fn run(parts: Parts) -> Result<(), RunError> {
+    let Parts { identity, roster, disk, net, keep_roster, mut requests, events, mut stop } = parts;
+    let me = identity.public();
+    let boot = reading::boot(&disk, &roster, &me)?;
+    let state = State::new(identity, roster, boot);
+    let writer = Writer::start(disk.clone()).map_err(RunError::Thread)?;
+    let screen = Screen::new(events);
+    let mut driver =
+        Driver { state, me, disk, writer, net, keep_roster, screen, connected: BTreeSet::new(), phase: Phase::Running };
+    driver.show_profile();
+    let result = driver.turn(&mut requests, &mut stop).await;
+    driver.end().await;
+    result
+}
+
+impl Driver {
+    /// The loop: ends first, then the store's answers, the person, the network, and the clock.
+    async fn turn(
+        &mut self,
+        requests: &mut mpsc::Receiver<Request>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<(), RunError> {
+        let mut tick = steady(TICK_INTERVAL);
+        let mut prune = steady(PRUNE_INTERVAL);
+        while !self.has_left() {
+            let running = self.phase == Phase::Running;
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop), if running => self.leave(false),
+                outcome = self.writer.outcomes.recv() => {
+                    self.on_outcome(outcome.ok_or(RunError::WriterStopped)?).await?;
+                }
+                () = self.screen.drain() => {}
+                request = requests.recv(), if running => match request {
+                    Some(request) => self.on_request(request).await?,
+                    None => self.leave(false),
+                },
+                event = self.net.events.recv() => self.on_net(event.ok_or(RunError::NetStopped)?).await?,
+                _ = tick.tick() => self.feed(Input::Tick).await?,
+                _ = prune.tick() => self.prune().await?,
+                () = until(self.phase), if !running => self.phase = Phase::Leaving { until: Instant::now(), patient: false },
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands one input to the engine and carries out what follows.
+    async fn feed(&mut self, input: Input) -> Result<(), RunError> {
+        for effect in self.state.handle(input, wall_clock()) {
+            match effect {
+                Effect::Append(records) => self.write(Job::Append(records)).await?,
+                Effect::Publish { group, message } => self.tell_net(net::Command::Publish { group, message }).await?,
+                Effect::Verdict { handle, verdict } => {
+                    self.tell_net(net::Command::Verdict { handle, verdict }).await?;
+                }
+                Effect::Show(row) => self.screen.show(Event::Row(row)),
+                Effect::Refused { request, reason } => self.screen.show(Event::Refused { request, reason }),
+                Effect::RosterChanged(roster) => self.on_roster(roster).await?,
+                Effect::Notice(notice) => self.on_notice(notice),
+            }
+        }
+        Ok(())
+    }
+
+    async fn on_request(&mut self, request: Request) -> Result<(), RunError> {
+        match request {
+            Request::Post { request, group, text } => match muster_keys::random_bytes() {
+                Ok(nonce) => self.feed(Input::Post { request, group, text, nonce }).await?,
+                Err(error) => {
+                    tracing::error!(%error, "no random numbers");
+                    let reason = crate::engine::io::PostError::Seal;
+                    self.screen.show(Event::Refused { request, reason });
+                }
+            },
+            Request::History { group } => {
+                let rows = reading::history(&self.disk, self.state.reader(), &group)?;
+                self.screen.show(Event::History { group, rows });
+            }
+            Request::Export { group } => {
+                let event = reading::export(&self.disk, self.state.reader(), &group, wall_clock());
+                self.screen.show(event);
+            }
+            Request::Leave { patient } => self.leave(patient),
+        }
+        Ok(())
+    }
+
+    async fn on_net(&mut self, event: net::Event) -> Result<(), RunError> {
+        match event {
+            net::Event::Listening(address) => {
+                tracing::info!(%address, "listening");
+                self.screen.show(Event::Listening(address.to_string()));
+            }
+            net::Event::Gossip { handle, group, bytes } => self.feed(Input::Gossip { handle, group, bytes }).await?,
+            net::Event::Published { group, outcome } => self.feed(Input::Published { group, outcome }).await?,
+            net::Event::Listener { group } => self.feed(Input::Listener { group }).await?,
+            net::Event::Documents(documents) => self.feed(Input::Documents { documents }).await?,
+            net::Event::MemberUp(member) => {
+                self.connected.insert(member);
+                self.screen.show(Event::Presence { connected: self.connected.len() });
+            }
+            net::Event::MemberDown(member) => {
+                self.connected.remove(&member);
+                self.screen.show(Event::Presence { connected: self.connected.len() });
+            }
+        }
+        Ok(())
+    }
+
+    async fn on_outcome(&mut self, outcome: Outcome) -> Result<(), RunError> {
+        match outcome {
+            Outcome::Committed(records) => self.feed(Input::Committed { records }).await,
+            Outcome::Failed(records) => self.feed(Input::CommitFailed { records }).await,
+        }
+    }
+
+    async fn on_roster(&mut self, roster: Arc<Roster>) -> Result<(), RunError> {
+        if let Err(error) = (self.keep_roster)(&roster) {
+            // The roster in force stays in force while the node runs; at the next start it is fetched again.
+            tracing::error!(%error, version = roster.version(), "the new roster could not be kept");
+        }
+        self.write(Job::Rejudge(roster.clone())).await?;
+        self.tell_net(net::Command::Roster(roster)).await?;
+        self.show_profile();
+        Ok(())
+    }
+
+    fn on_notice(&mut self, notice: Notice) {
+        match &notice {
+            Notice::RosterUpdated { version, members } => tracing::info!(version, members, "roster updated"),
+            Notice::NoLongerMember => tracing::warn!("this member is not in the roster any more"),
+            Notice::StoreFailed => tracing::error!("the store failed; nothing more is accepted"),
+        }
+        self.screen.show(Event::Notice(notice));
+    }
+
+    fn show_profile(&mut self) {
+        if let Some(profile) = Profile::of(self.state.roster(), &self.me) {
+            self.screen.show(Event::Profile(profile));
+        }
+    }
+
+    async fn prune(&mut self) -> Result<(), RunError> {
+        let before = Timestamp::from_ms(wall_clock().0.saturating_sub(RETENTION_MS));
+        self.write(Job::Prune { before }).await
+    }
+
+    async fn write(&self, job: Job) -> Result<(), RunError> {
+        self.writer.jobs.send(job).await.map_err(|_| RunError::WriterStopped)
+    }
+
+    async fn tell_net(&self, command: net::Command) -> Result<(), RunError> {
+        self.net.commands.send(command).await.map_err(|_| RunError::NetStopped)
+    }
+
+    fn leave(&mut self, patient: bool) {
+        let limit = if patient { PATIENCE } else { ENDING_LIMIT };
+        self.phase = Phase::Leaving { until: Instant::now() + limit, patient };
+    }
+
+    fn has_left(&self) -> bool {
+        match self.phase {
+            Phase::Running => false,
+            Phase::Leaving { until, patient } => {
+                let done = if patient { self.state.is_settled() } else { self.state.is_stored() };
+                done || Instant::now() >= until
+            }
+        }
+    }
+
+    /// Ends what runs beside the loop: the store first, so that all that was taken in is on disk.
+    async fn end(self) {
+        let Self { writer, net, screen, .. } = self;
+        if timeout(ENDING_LIMIT, writer.finish()).await.is_err() {
+            tracing::error!("the store did not end in time");
+        }
+        let net_ended = async {
+            let _task_gone = net.commands.send(net::Command::Shutdown).await;
+            drop(net.events);
+            let _aborted = net.task.await;
+        };
+        if timeout(ENDING_LIMIT, net_ended).await.is_err() {
+            tracing::error!("the network side did not end in time");
+        }
+        if timeout(ENDING_LIMIT, screen.close()).await.is_err() {
+            tracing::warn!("the screen did not take its last events in time");
+        }
+    }
+}
+
+/// Waits for the end of a leaving node's patience.
+async fn until(phase: Phase) {
+    match phase {
+        Phase::Running => std::future::pending().await,
+        Phase::Leaving { until, .. } => sleep_until(until).await,
+    }
+}
+
+/// An interval that skips what a sleeping device missed instead of making up for it.
+fn steady(period: Duration) -> Interval {
+    let mut interval = interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    interval
+}
+
+/// The device's clock; one that stands before 1970 reads as 1970.
+fn wall_clock() -> UnixMillis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,162 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use muster_keys::{GroupKey, Identity};
+use proptest::prelude::*;
+
+use super::*;
+use crate::engine::seal;
+use crate::engine::verify::{Verified, VerifyError};
+
+const UNIT: UnitId = UnitId::from_bytes([9; 16]);
+const NONCE: [u8; 24] = [3; 24];
+
+fn identity() -> Identity {
+    Identity::from_seed(&[1; 32])
+}
+
+fn key() -> GroupKey {
+    GroupKey::from_bytes([2; 32])
+}
+
+fn header() -> Header {
+    Header {
+        unit: UNIT,
+        kind: Kind::Text,
+        group: "army".parse().unwrap(),
+        author: identity().public(),
+        seq: 1,
+        time: Timestamp::from_ms(1_800_000_000_000),
+        charter_version: 1,
+        sheet_version: 300,
+        epoch: 70_000,
+    }
+}
+
+fn record(text: &str) -> Vec<u8> {
+    let body = seal::seal(&key(), &header(), &NONCE, text).unwrap();
+    Verified::sign(&identity(), &header(), &NONCE, &body).unwrap().frame().bytes().to_vec()
+}
+
+#[test]
+fn a_record_comes_back_as_it_went() {
+    let bytes = record("Hello guys");
+    let frame = Frame::decode(&bytes).unwrap();
+    assert_eq!(frame.header(), &header());
+    assert_eq!(&**frame.bytes(), bytes.as_slice());
+    assert_eq!(seal::open(&key(), &frame).unwrap().as_str(), "Hello guys");
+    assert!(Verified::check(frame, UNIT).is_ok());
+}
+
+#[test]
+fn the_longest_text_fits_a_record() {
+    let text = "x".repeat(seal::MAX_TEXT_LEN);
+    let frame = Frame::decode(&record(&text)).unwrap();
+    assert_eq!(*seal::open(&key(), &frame).unwrap(), text);
+}
+
+#[test]
+fn lengths_of_sealed_texts_say_little() {
+    let len = |text: &str| record(text).len();
+    assert_eq!(len("a"), len(&"a".repeat(63)));
+    assert_eq!(len(&"a".repeat(64)), len("a") + 64);
+}
+
+#[test]
+fn the_smallest_record_is_large_enough_for_the_bound_on_their_number() {
+    assert!(record("a").len() * MAX_BATCH_RECORDS > MAX_BATCH_LEN / 2);
+}
+
+#[test]
+fn a_record_of_another_unit_is_told_apart() {
+    let frame = Frame::decode(&record("a")).unwrap();
+    assert_eq!(Verified::check(frame, UnitId::from_bytes([8; 16])).unwrap_err(), VerifyError::OtherUnit);
+}
+
+#[test]
+fn trailing_bytes_are_refused() {
+    let mut bytes = record("a");
+    bytes.push(0);
+    assert_eq!(Frame::decode(&bytes).unwrap_err(), DecodeError::Malformed);
+}
+
+#[test]
+fn an_oversize_record_is_refused_unread() {
+    let bytes = vec![0; MAX_RECORD_LEN + 1];
+    assert!(matches!(Frame::decode(&bytes), Err(DecodeError::TooLong { .. })));
+    assert!(matches!(decode_batch(&vec![0; MAX_BATCH_LEN + 1]), Err(DecodeError::TooLong { .. })));
+}
+
+#[test]
+fn an_unknown_version_is_refused() {
+    let mut bytes = record("a");
+    assert_eq!(bytes[1], 1, "the version stands first");
+    bytes[1] = 2;
+    assert_eq!(Frame::decode(&bytes).unwrap_err(), DecodeError::UnknownVersion);
+}
+
+#[test]
+fn another_encoding_of_the_same_record_is_refused() {
+    let bytes = record("a");
+    // The version as a two-byte integer, and the outer array with no length given.
+    let wide = [&bytes[..1], &[0x18, 1], &bytes[2..]].concat();
+    let endless = [&[0x9f], &bytes[1..], &[0xff]].concat();
+    assert_eq!(Frame::decode(&wide).unwrap_err(), DecodeError::NotCanonical);
+    assert_eq!(Frame::decode(&endless).unwrap_err(), DecodeError::NotCanonical);
+}
+
+#[test]
+fn a_length_that_promises_more_than_there_is_costs_nothing() {
+    let huge = [0x83, 1, 0x5b, 0x0f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+    assert_eq!(Frame::decode(&huge).unwrap_err(), DecodeError::Malformed);
+    let many = [0x9b, 0x0f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+    assert_eq!(decode_batch(&many).unwrap_err(), DecodeError::Malformed);
+}
+
+#[test]
+fn an_empty_list_and_an_overlong_one_are_refused() {
+    assert_eq!(decode_batch(&encode_batch(&[])).unwrap_err(), DecodeError::Count(0));
+    let many: Vec<Arc<[u8]>> = vec![vec![1].into(); MAX_BATCH_RECORDS + 1];
+    assert_eq!(decode_batch(&encode_batch(&many)).unwrap_err(), DecodeError::Count(MAX_BATCH_RECORDS + 1));
+}
+
+#[test]
+fn a_list_comes_back_as_it_went() {
+    let records: Vec<Arc<[u8]>> = ["a", "b", "c"].into_iter().map(|text| record(text).into()).collect();
+    let frames = decode_batch(&encode_batch(&records)).unwrap();
+    assert_eq!(frames.iter().map(|frame| frame.bytes().clone()).collect::<Vec<_>>(), records);
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+        drop(Frame::decode(&bytes));
+        drop(decode_batch(&bytes));
+    }
+
+    #[test]
+    fn a_changed_byte_is_always_noticed(at in any::<prop::sample::Index>(), bit in 0_u8..8) {
+        let mut bytes = record("Hello guys, how are you doing?");
+        let at = at.index(bytes.len());
+        bytes[at] ^= 1 << bit;
+        let noticed = match Frame::decode(&bytes) {
+            Err(_) => true,
+            Ok(frame) => Verified::check(frame, UNIT).is_err(),
+        };
+        prop_assert!(noticed);
+    }
+
+    #[test]
+    fn any_text_comes_back(text in "\\PC{1,400}") {
+        let frame = Frame::decode(&record(&text)).unwrap();
+        let opened = seal::open(&key(), &frame).unwrap();
+        prop_assert_eq!(opened.as_str(), text);
+    }
+
+    #[test]
+    fn a_body_under_another_header_does_not_open(seq in 2_u64..) {
+        let body = seal::seal(&key(), &header(), &NONCE, "a").unwrap();
+        let moved = Header { seq, ..header() };
+        let record = Verified::sign(&identity(), &moved, &NONCE, &body).unwrap();
+        prop_assert!(seal::open(&key(), record.frame()).is_err());
+    }
+}

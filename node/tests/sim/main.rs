@@ -1,0 +1,217 @@
+//! The engine in a simulated mesh: the same code as in a node, with everything around it played from one seed.
+//!
+//! A failure prints its seed; `MUSTER_SIM_SEED=N` plays that one alone.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::print_stderr, missing_docs)]
+
+#[path = "../forge/mod.rs"]
+mod forge;
+mod store;
+mod world;
+
+use std::hash::Hasher;
+use std::sync::Arc;
+
+use muster::engine::store::Store;
+use muster_keys::Identity;
+use muster_roles::{GroupId, Role, Roster, Timestamp, edit};
+
+use crate::forge::Forged;
+use crate::world::{START, Weather, World};
+
+const CALM: Weather = Weather { max_delay_ms: 50, lost_per_mille: 0, doubled_per_mille: 50 };
+const STORM: Weather = Weather { max_delay_ms: 2000, lost_per_mille: 200, doubled_per_mille: 200 };
+
+/// Plays a scene from many seeds, or from the one in the environment.
+fn play(seeds: std::ops::Range<u64>, scene: impl Fn(u64)) {
+    let only = std::env::var("MUSTER_SIM_SEED").ok().map(|seed| seed.parse().expect("MUSTER_SIM_SEED is a number"));
+    for seed in only.map_or(seeds, |seed: u64| seed..seed + 1) {
+        eprintln!("seed {seed}");
+        scene(seed);
+    }
+}
+
+fn group(name: &str) -> GroupId {
+    name.parse().unwrap()
+}
+
+/// Ten members: the commander, a leader and two soldiers in each of three troops; the same keys in every run.
+fn unit() -> (Arc<Roster>, Vec<Identity>) {
+    let now = Timestamp::from_ms(START.0 - 1000);
+    let identities: Vec<Identity> = (0..10).map(|n| Identity::from_seed(&[n + 1; 32])).collect();
+    let troops = edit::default_troops();
+    let documents = edit::found("1st Brigade", "Chief".parse().unwrap(), &identities[0], &troops, now).unwrap();
+    let mut roster = Roster::from_documents(documents.iter().map(Vec::as_slice), now).unwrap();
+    for (n, identity) in identities.iter().enumerate().skip(1) {
+        let troop = troops[(n - 1) / 3].id.clone();
+        let role = if (n - 1) % 3 == 0 { Role::Leader(troop) } else { Role::Soldier(troop) };
+        let name = format!("Member{n}").parse().unwrap();
+        for document in edit::add_member(&roster, &identities[0], name, role, identity.public(), now).unwrap() {
+            roster.accept(&document, now).unwrap();
+        }
+    }
+    (Arc::new(roster), identities)
+}
+
+/// Everyone talks, wherever they like: what they may not say is refused at once.
+fn chatter(world: &mut World, groups: &[GroupId], lines: usize) -> Vec<(usize, GroupId, String)> {
+    let mut said = Vec::new();
+    for line in 0..lines {
+        let node = world.rng.usize(0..world.nodes.len());
+        let to = groups[world.rng.usize(0..groups.len())].clone();
+        let after_ms = world.rng.u64(0..20_000);
+        let text = format!("line {line}");
+        world.say(after_ms, node, &to, &text);
+        if world.nodes[node].role.may_post(&to) {
+            said.push((node, to, text));
+        }
+    }
+    said
+}
+
+#[test]
+fn on_a_calm_mesh_everyone_entitled_is_shown_every_message_once_and_nobody_else_any() {
+    let (roster, _) = unit();
+    let groups: Vec<GroupId> = roster.groups().cloned().collect();
+    play(0..20, |seed| {
+        let (roster, identities) = unit();
+        let mut world = World::new(seed, &roster, identities, CALM);
+        let said = chatter(&mut world, &groups, 200);
+        world.run();
+        for (n, node) in world.nodes.iter().enumerate() {
+            let mut shown: Vec<String> =
+                node.shown.iter().map(|row| format!("{} {} {}", row.group(), row.author(), row.text())).collect();
+            let mut due: Vec<String> = said
+                .iter()
+                .filter(|(_, to, _)| node.role.may_read(to))
+                .map(|(from, to, text)| {
+                    let author = roster.member(&world_key(&world, *from)).unwrap().name;
+                    format!("{to} {author} {text}")
+                })
+                .collect();
+            shown.sort();
+            due.sort();
+            assert_eq!(shown, due, "seed {seed}, node {n}");
+        }
+        let said_by_all: u64 = world.nodes.iter().map(|node| node.refused).sum();
+        assert_eq!(said_by_all as usize + said.len(), 200, "what was not said was refused");
+        assert!(world.verdicts.keys().all(|(_, verdict)| *verdict != "reject"), "honest nodes reject nobody");
+    });
+}
+
+fn world_key(world: &World, node: usize) -> muster_keys::PublicKey {
+    world.nodes[node].state.public()
+}
+
+#[test]
+fn in_a_storm_nothing_is_shown_unstored_unpermitted_or_twice() {
+    play(100..120, |seed| {
+        let (roster, identities) = unit();
+        let groups: Vec<GroupId> = roster.groups().cloned().collect();
+        let mut world = World::new(seed, &roster, identities, STORM);
+        chatter(&mut world, &groups, 200);
+        world.run();
+        for node in &world.nodes {
+            let mut ids: Vec<_> = node.shown.iter().map(muster::engine::view::Row::id).collect();
+            let shown = ids.len();
+            ids.sort();
+            ids.dedup();
+            assert_eq!(ids.len(), shown, "seed {seed}");
+        }
+    });
+}
+
+#[test]
+fn a_group_reads_in_the_same_order_on_every_screen() {
+    play(200..210, |seed| {
+        let (roster, identities) = unit();
+        let mut world = World::new(seed, &roster, identities, CALM);
+        chatter(&mut world, &[group("army")], 100);
+        world.run();
+        let order = |node: usize| {
+            let stored = world.nodes[node].store.latest(&group("army"), 1000).unwrap();
+            stored.iter().map(|record| record.frame().id()).collect::<Vec<_>>()
+        };
+        assert!(!order(0).is_empty());
+        assert!((1..10).all(|node| order(node) == order(0)), "seed {seed}");
+    });
+}
+
+#[test]
+fn a_soldiers_forged_record_for_heads_is_rejected_by_every_other_node() {
+    let (roster, identities) = unit();
+    let soldier = roster.members().into_iter().find(|member| matches!(member.role, Role::Soldier(_))).unwrap();
+    let forger = identities.iter().find(|identity| identity.public() == soldier.key).unwrap();
+    let forged = Forged {
+        roster: &roster,
+        signer: forger,
+        author: forger,
+        group: GroupId::heads(),
+        time: Timestamp::from_ms(START.0),
+        seq: 1,
+    };
+    let message = forged.message();
+    let (_, identities) = unit();
+    let mut world = World::new(1, &roster, identities, CALM);
+    (0..10).for_each(|node| world.inject(1, node, &GroupId::heads(), message.clone()));
+    world.run();
+    for node in 0..10 {
+        assert_eq!(world.verdicts.get(&(node, "reject")), Some(&1), "node {node}");
+        assert_eq!(world.nodes[node].store.iter().count(), 0);
+    }
+}
+
+#[test]
+fn a_record_signed_by_another_than_its_author_is_rejected() {
+    let (roster, identities) = unit();
+    let leader = roster.members().into_iter().find(|member| matches!(member.role, Role::Leader(_))).unwrap();
+    let soldier = roster.members().into_iter().find(|member| matches!(member.role, Role::Soldier(_))).unwrap();
+    let find = |key| identities.iter().find(|identity| identity.public() == key).unwrap();
+    let message = Forged {
+        roster: &roster,
+        signer: find(soldier.key),
+        author: find(leader.key),
+        group: GroupId::heads(),
+        time: Timestamp::from_ms(START.0),
+        seq: 1,
+    }
+    .message();
+    let (_, identities) = unit();
+    let mut world = World::new(1, &roster, identities, CALM);
+    world.inject(1, 0, &GroupId::heads(), message);
+    world.run();
+    assert_eq!(world.verdicts.get(&(0, "reject")), Some(&1));
+}
+
+#[test]
+fn a_flood_from_one_member_is_cut_off_and_the_others_are_still_heard() {
+    let (roster, identities) = unit();
+    let mut world = World::new(7, &roster, identities, CALM);
+    let army = group("army");
+    let talker = |world: &World, nth: usize| {
+        let army = group("army");
+        (0..10).filter(|n| world.nodes[*n].role == Role::Soldier(army.clone())).nth(nth).unwrap()
+    };
+    let (loud, quiet) = (talker(&world, 0), talker(&world, 1));
+    (0..3000).for_each(|n| world.say(n % 10, loud, &army, "flood"));
+    world.say(500, quiet, &army, "still here");
+    world.run();
+    let flood = |node: usize| world.nodes[node].shown.iter().filter(|row| row.text().as_str() == "flood").count();
+    assert!(flood(loud) == 3000, "one's own messages are one's own business");
+    assert!(flood(quiet) <= 1200, "{} got through", flood(quiet));
+    for node in (0..10).filter(|n| world.nodes[*n].role.may_read(&army)) {
+        assert!(world.nodes[node].shown.iter().any(|row| row.text().as_str() == "still here"), "node {node}");
+    }
+}
+
+#[test]
+fn the_same_seed_plays_the_same_scene() {
+    let trace = || {
+        let (roster, identities) = unit();
+        let groups: Vec<GroupId> = roster.groups().cloned().collect();
+        let mut world = World::new(42, &roster, identities, STORM);
+        chatter(&mut world, &groups, 100);
+        world.run();
+        world.trace.finish()
+    };
+    assert_eq!(trace(), trace());
+}

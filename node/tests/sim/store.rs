@@ -1,0 +1,95 @@
+//! A store in memory, for the simulator.
+
+use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
+use std::ops::ControlFlow;
+
+use muster::engine::policy::Permitted;
+use muster::engine::store::{Fate, Store, Stored};
+use muster::engine::wire::RecordId;
+use muster_keys::PublicKey;
+use muster_roles::{GroupId, Timestamp};
+
+type Key = (GroupId, Timestamp, RecordId);
+
+#[derive(Default)]
+pub struct MemStore {
+    records: BTreeMap<Key, Stored>,
+    last_seq: HashMap<(GroupId, PublicKey), u64>,
+}
+
+impl MemStore {
+    pub fn contains(&self, group: &GroupId, time: Timestamp, id: RecordId) -> bool {
+        self.records.contains_key(&(group.clone(), time, id))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Stored> {
+        self.records.values()
+    }
+
+    fn group(&self, group: &GroupId) -> impl DoubleEndedIterator<Item = (&Key, &Stored)> {
+        let from = (group.clone(), Timestamp::ZERO, RecordId::from_bytes([0; 32]));
+        let to = (group.clone(), Timestamp::from_u64(u64::MAX), RecordId::from_bytes([255; 32]));
+        self.records.range(from..=to)
+    }
+}
+
+impl Store for MemStore {
+    type Error = Infallible;
+
+    fn append(&mut self, batch: &[Permitted]) -> Result<Vec<Fate>, Infallible> {
+        let mut fates = Vec::with_capacity(batch.len());
+        for record in batch {
+            let header = record.frame().header();
+            let key = (header.group.clone(), header.time, record.frame().id());
+            let last = self.last_seq.entry((header.group.clone(), header.author)).or_default();
+            *last = header.seq.max(*last);
+            let known = self.records.contains_key(&key);
+            self.records.entry(key).or_insert_with(|| Stored::from(record));
+            fates.push(if known { Fate::Known } else { Fate::New });
+        }
+        Ok(fates)
+    }
+
+    fn remove(&mut self, group: &GroupId, ids: &[(Timestamp, RecordId)]) -> Result<(), Infallible> {
+        for (time, id) in ids {
+            self.records.remove(&(group.clone(), *time, *id));
+        }
+        Ok(())
+    }
+
+    fn prune(&mut self, before: Timestamp) -> Result<u64, Infallible> {
+        let held = self.records.len();
+        self.records.retain(|(_, time, _), _| *time >= before);
+        Ok((held - self.records.len()) as u64)
+    }
+
+    fn scan(
+        &self,
+        group: &GroupId,
+        from: Timestamp,
+        to: Timestamp,
+        visit: &mut dyn FnMut(Stored) -> ControlFlow<()>,
+    ) -> Result<(), Infallible> {
+        for ((_, time, _), stored) in self.group(group) {
+            if (from..to).contains(time) && visit(stored.clone()).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn latest(&self, group: &GroupId, count: usize) -> Result<Vec<Stored>, Infallible> {
+        let mut newest: Vec<Stored> = self.group(group).rev().take(count).map(|(_, stored)| stored.clone()).collect();
+        newest.reverse();
+        Ok(newest)
+    }
+
+    fn last_seq(&self, group: &GroupId, author: &PublicKey) -> Result<Option<u64>, Infallible> {
+        Ok(self.last_seq.get(&(group.clone(), *author)).copied())
+    }
+
+    fn newest(&self) -> Result<Timestamp, Infallible> {
+        Ok(self.records.keys().map(|(_, time, _)| *time).max().unwrap_or(Timestamp::ZERO))
+    }
+}

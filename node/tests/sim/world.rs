@@ -1,0 +1,246 @@
+//! A mesh in memory: real engines, a lossy network with delays, and one seed behind everything that happens.
+
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use fastrand::Rng;
+use muster::engine::io::{Effect, GossipHandle, Input, PublishOutcome, RequestId, Verdict};
+use muster::engine::policy::Permitted;
+use muster::engine::store::Store;
+use muster::engine::time::UnixMillis;
+use muster::engine::view::Row;
+use muster::engine::{Boot, State};
+use muster_keys::Identity;
+use muster_roles::{GroupId, Role, Roster, permit};
+
+use crate::store::MemStore;
+
+/// When every simulation begins, in Unix milliseconds.
+pub const START: UnixMillis = UnixMillis(1_800_000_000_000);
+
+/// What the network does to messages.
+#[derive(Clone, Copy)]
+pub struct Weather {
+    pub max_delay_ms: u64,
+    /// Of 1,000 messages on a link, so many are lost.
+    pub lost_per_mille: u32,
+    /// Of 1,000 messages on a link, so many arrive twice.
+    pub doubled_per_mille: u32,
+}
+
+pub struct SimNode {
+    pub state: State,
+    pub role: Role,
+    pub store: MemStore,
+    pub shown: Vec<Row>,
+    pub refused: u64,
+    neighbours: Vec<usize>,
+    carries: HashSet<u64>,
+    waiting: BTreeMap<GossipHandle, (u64, GroupId, Vec<u8>)>,
+    next_handle: u64,
+}
+
+enum Happening {
+    Say { node: usize, group: GroupId, text: String },
+    Gossip { node: usize, group: GroupId, message: Vec<u8> },
+    Commit { node: usize, records: Vec<Permitted> },
+    Published { node: usize, group: GroupId, outcome: PublishOutcome },
+}
+
+pub struct World {
+    pub nodes: Vec<SimNode>,
+    pub rng: Rng,
+    pub now: UnixMillis,
+    pub verdicts: BTreeMap<(usize, &'static str), u64>,
+    pub trace: DefaultHasher,
+    weather: Weather,
+    queue: BTreeMap<(u64, u64), Happening>,
+    counter: u64,
+}
+
+impl World {
+    /// A mesh of the given members; every node has a few random neighbours and all are connected.
+    pub fn new(seed: u64, roster: &Arc<Roster>, identities: Vec<Identity>, weather: Weather) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let links = links(identities.len(), &mut rng);
+        let nodes = identities
+            .into_iter()
+            .zip(links)
+            .map(|(identity, neighbours)| SimNode {
+                role: roster.member(&identity.public()).expect("a member").role,
+                state: State::new(identity, roster.clone(), Boot::default()),
+                store: MemStore::default(),
+                shown: Vec::new(),
+                refused: 0,
+                neighbours,
+                carries: HashSet::new(),
+                waiting: BTreeMap::new(),
+                next_handle: 0,
+            })
+            .collect();
+        Self {
+            nodes,
+            rng,
+            now: START,
+            verdicts: BTreeMap::new(),
+            trace: DefaultHasher::new(),
+            weather,
+            queue: BTreeMap::new(),
+            counter: 0,
+        }
+    }
+
+    /// A member says something after so many milliseconds.
+    pub fn say(&mut self, after_ms: u64, node: usize, group: &GroupId, text: &str) {
+        self.schedule(after_ms, Happening::Say { node, group: group.clone(), text: text.to_owned() });
+    }
+
+    /// A message made elsewhere reaches a node, as a patched client would send it.
+    pub fn inject(&mut self, after_ms: u64, node: usize, group: &GroupId, message: Vec<u8>) {
+        self.schedule(after_ms, Happening::Gossip { node, group: group.clone(), message });
+    }
+
+    /// Lets everything happen that is going to; safety holds after every step.
+    pub fn run(&mut self) {
+        let mut steps = 0_u64;
+        while let Some(((at, _), happening)) = self.queue.pop_first() {
+            steps += 1;
+            assert!(steps < 2_000_000, "the simulation does not come to rest");
+            self.now = UnixMillis(at);
+            self.happen(happening);
+        }
+    }
+
+    fn schedule(&mut self, after_ms: u64, happening: Happening) {
+        self.counter += 1;
+        self.queue.insert((self.now.0 + after_ms, self.counter), happening);
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Say { node, group, text } => {
+                let mut nonce = [0; 24];
+                self.rng.fill(&mut nonce);
+                self.feed(node, Input::Post { request: RequestId(0), group, text, nonce });
+            }
+            Happening::Gossip { node, group, message } => self.hear(node, group, message),
+            Happening::Commit { node, records } => {
+                let fates = self.nodes[node].store.append(&records).expect("memory does not fail");
+                self.feed(node, Input::Committed { records: records.into_iter().zip(fates).collect() });
+            }
+            Happening::Published { node, group, outcome } => self.feed(node, Input::Published { group, outcome }),
+        }
+    }
+
+    /// What gossip does: a message is judged once and forwarded only when it was accepted.
+    fn hear(&mut self, node: usize, group: GroupId, message: Vec<u8>) {
+        let name = name_of(&message);
+        let listener = &mut self.nodes[node];
+        if !listener.carries.insert(name) {
+            return;
+        }
+        listener.next_handle += 1;
+        let handle = GossipHandle(listener.next_handle);
+        listener.waiting.insert(handle, (name, group.clone(), message.clone()));
+        self.feed(node, Input::Gossip { handle, group, bytes: message });
+    }
+
+    fn feed(&mut self, node: usize, input: Input) {
+        let effects = self.nodes[node].state.handle(input, self.now);
+        for effect in effects {
+            self.carry_out(node, effect);
+        }
+    }
+
+    fn carry_out(&mut self, node: usize, effect: Effect) {
+        match effect {
+            Effect::Append(records) => {
+                self.check_permitted(&records);
+                let delay = self.rng.u64(1..=5);
+                self.schedule(delay, Happening::Commit { node, records });
+            }
+            Effect::Publish { group, message } => {
+                self.nodes[node].carries.insert(name_of(&message));
+                self.spread(node, &group, &message);
+                self.schedule(1, Happening::Published { node, group, outcome: PublishOutcome::Sent });
+            }
+            Effect::Verdict { handle, verdict } => {
+                let (_, group, message) = self.nodes[node].waiting.remove(&handle).expect("each is judged once");
+                let name = match verdict {
+                    Verdict::Accept => "accept",
+                    Verdict::Ignore => "ignore",
+                    Verdict::Reject => "reject",
+                };
+                *self.verdicts.entry((node, name)).or_default() += 1;
+                if verdict == Verdict::Accept {
+                    self.spread(node, &group, &message);
+                }
+            }
+            Effect::Show(row) => self.show(node, row),
+            Effect::Refused { .. } => self.nodes[node].refused += 1,
+            Effect::RosterChanged(_) | Effect::Notice(_) => {}
+        }
+    }
+
+    fn spread(&mut self, from: usize, group: &GroupId, message: &[u8]) {
+        for node in self.nodes[from].neighbours.clone() {
+            let copies = match self.rng.u32(0..1000) {
+                fate if fate < self.weather.lost_per_mille => 0,
+                fate if fate < self.weather.lost_per_mille + self.weather.doubled_per_mille => 2,
+                _ => 1,
+            };
+            for _ in 0..copies {
+                let delay = self.rng.u64(1..=self.weather.max_delay_ms);
+                self.schedule(
+                    delay,
+                    Happening::Gossip { node, group: group.clone(), message: message.to_vec() },
+                );
+            }
+        }
+    }
+
+    /// Nothing is stored that the roster does not permit.
+    fn check_permitted(&self, records: &[Permitted]) {
+        for record in records {
+            let header = record.frame().header();
+            let roster = self.nodes[0].state.roster();
+            assert!(permit(&roster.at(header.time), &header.author, &header.group).is_ok());
+        }
+    }
+
+    /// Nothing is shown that is not stored, or that the member's role forbids.
+    fn show(&mut self, node: usize, row: Row) {
+        let shower = &mut self.nodes[node];
+        assert!(shower.store.contains(row.group(), row.time(), row.id()), "shown before it was stored");
+        assert!(shower.role.may_read(row.group()), "{:?} was shown {}", shower.role, row.group());
+        (node, self.now.0, row.author().as_str(), row.text().as_str()).hash(&mut self.trace);
+        shower.shown.push(row);
+    }
+}
+
+fn name_of(message: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    message.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A random tree with a few more links: every node reaches every other, some by one way only.
+fn links(nodes: usize, rng: &mut Rng) -> Vec<Vec<usize>> {
+    let mut links = vec![Vec::new(); nodes];
+    let join = |links: &mut Vec<Vec<usize>>, a: usize, b: usize| {
+        if a != b && !links[a].contains(&b) {
+            links[a].push(b);
+            links[b].push(a);
+        }
+    };
+    for node in 1..nodes {
+        let other = rng.usize(0..node);
+        join(&mut links, node, other);
+    }
+    for _ in 0..nodes {
+        let (a, b) = (rng.usize(0..nodes), rng.usize(0..nodes));
+        join(&mut links, a, b);
+    }
+    links
+}
