@@ -1,0 +1,37 @@
+//! Who is who in a Muster unit, and who may do what.
+//!
+//! A unit is described by its [`Roster`]: one signed [`Charter`] for the whole and one signed [`Sheet`]
+//! for each troop. This crate decides which documents are in force ([`Roster::accept`]), who had which
+//! role at an instant ([`Roster::at`]), whether a member may post to a group ([`permit`]), which group keys
+//! a member can open ([`Roster::open_keys`]), and makes the documents that change any of it ([`found`],
+//! [`add_member`], [`remove_member`], [`rekey`]).
+//!
+//! Everything here is pure: there is no clock, file or network, and time comes in as an argument. The
+//! only randomness is in fresh group keys and their sealing.
+
+mod document;
+mod edit;
+mod error;
+mod keyring;
+mod name;
+mod role;
+mod roster;
+mod signed;
+mod standing;
+mod timeline;
+mod timestamp;
+mod wire;
+
+pub use document::{
+    Authority, Charter, Leader, MAX_AUTHORITY_KEYS, MAX_MEMBERS_PER_DOCUMENT, MAX_TROOPS, Person, RESERVED_LETTERS,
+    SealedKey, SealedKeyring, Sheet, TroopDef, UnitId,
+};
+pub use edit::{add_member, found, rekey, remove_member};
+pub use error::{DecodeError, EditError, InvalidDocument, NameError, Refusal, RosterError};
+pub use keyring::Keyring;
+pub use name::{GroupId, MAX_GROUP_LEN, MAX_NAME_LEN, MAX_UNIT_NAME_CHARS, MemberName, UnitName};
+pub use role::{Denial, Permit, Role, permit};
+pub use roster::{Accepted, Cited, HISTORY_MS, MAX_AHEAD_MS, Roster};
+pub use signed::{DocumentId, MAX_DOCUMENT_LEN};
+pub use standing::{Member, Standing};
+pub use timestamp::Timestamp;

@@ -1,0 +1,414 @@
+//! The roster: every accepted document of one unit, and what they say together.
+//!
+//! What the roster says is a pure function of the documents it has seen and of the time, whatever the
+//! order in which they came; `timeline.rs` states that function. Documents are in one of two places:
+//! * **kept**: the first charter and every change of authority, for ever; whatever is in force now or was within the
+//!   last 7 days; and each troop's newest sheet by the authority, to fall back on when a leader loses its
+//!   office. These are stored, counted in the digest and given to others.
+//! * **in reserve**: the last few that were properly signed, but that nobody entitled has signed or that newer ones
+//!   outdo. A document to come may bring them into force: a charter that names their signer, say. The reserve is
+//!   bounded and not stored, as nothing depends on it that the others would not send again.
+//!
+//! A change of authority that is 7 days old is *settled*: no other charter of its version or a lower one is
+//! taken any more. A stolen key of a former authority thus cannot rewrite what has long been decided, though within
+//! those days it can; that is where order independence ends.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+use std::iter;
+
+use muster_keys::PublicKey;
+use serde::{Deserialize, Serialize};
+use serde_bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use crate::document::{Charter, Document, SealedKeyring, Sheet, TroopDef, UnitId};
+use crate::error::{DecodeError, Refusal, RosterError};
+use crate::name::GroupId;
+use crate::signed::{DocumentId, Signed};
+use crate::standing::{Member, Standing};
+use crate::timeline::Timeline;
+use crate::timestamp::Timestamp;
+use crate::wire;
+
+/// How long superseded documents are kept, in milliseconds: 7 days, as long as the records they judge.
+pub const HISTORY_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
+
+/// How far ahead of now a document may be issued, in milliseconds: 5 minutes, as far as clocks in
+/// the field drift apart.
+pub const MAX_AHEAD_MS: u64 = 5 * 60 * 1_000;
+
+/// The most documents in reserve: several for each troop of a large unit.
+const MAX_RESERVE: usize = 64;
+
+/// The most bytes in reserve, so that strangers' documents cannot fill a small device's memory.
+const MAX_RESERVE_LEN: usize = 4 << 20;
+
+/// The most documents in a roster file: more than a full history of every group ever holds.
+const MAX_DOCUMENTS: usize = 1 << 16;
+
+/// The roster file's format.
+const FORMAT: u64 = 1;
+
+/// What became of a document that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is now in force.
+    New,
+    /// It was there already.
+    Known,
+    /// It is not in force now but was, or changes what was: stored records must be judged again.
+    History,
+}
+
+/// The versions that a new record of a group cites.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cited {
+    /// The version of the charter in force.
+    pub charter_version: u64,
+    /// The version of the troop's sheet in force; 0 for `heads`, and when there is none.
+    pub sheet_version: u64,
+    /// The group's epoch; 0 when there is no sheet, so that no key fits.
+    pub epoch: u64,
+}
+
+/// Every accepted document of one unit.
+#[derive(Clone)]
+pub struct Roster {
+    unit: UnitId,
+    heads: GroupId,
+    kept: BTreeMap<DocumentId, Signed>,
+    reserve: VecDeque<Signed>,
+    timeline: Timeline,
+}
+
+impl Roster {
+    /// Builds the roster that a set of documents makes, in whatever order they are given.
+    ///
+    /// # Errors
+    /// If a document is damaged, of another unit, from the future or signed by nobody entitled, or if the unit's first
+    /// authority is missing. Superseded ones are left out without a word.
+    pub fn from_documents<'a>(
+        documents: impl IntoIterator<Item = &'a [u8]>,
+        now: Timestamp,
+    ) -> Result<Self, RosterError> {
+        let signed = decode_all(documents)?;
+        for (document, position) in signed.iter().zip(1..) {
+            let refused = |reason| RosterError::Refused { position, reason };
+            check_time(document, now).map_err(refused)?;
+        }
+        Self::from_signed(signed, now)
+    }
+
+    fn from_signed(signed: Vec<Signed>, now: Timestamp) -> Result<Self, RosterError> {
+        let unit = founded(&signed).ok_or(RosterError::NoCharter)?;
+        for (document, position) in signed.iter().zip(1..) {
+            let found = document.unit();
+            if found != unit {
+                let reason = Refusal::OtherUnit { found };
+                return Err(RosterError::Refused { position, reason });
+            }
+        }
+        let timeline = Timeline::derive(unit, &signed, history_start(now));
+        let timeline = timeline.ok_or(RosterError::NoCharter)?;
+        let kept = timeline.kept();
+        for (document, position) in signed.iter().zip(1..) {
+            if !kept.contains(&document.id()) && !timeline.entitles(document) {
+                let reason = Refusal::NotYetJudgeable;
+                return Err(RosterError::Refused { position, reason });
+            }
+        }
+        let mut roster =
+            Self { unit, heads: GroupId::heads(), kept: BTreeMap::new(), reserve: signed.into(), timeline };
+        roster.settle(now);
+        Ok(roster)
+    }
+
+    /// Takes in a document, if it is properly signed, of this unit, and of use.
+    ///
+    /// The order in which documents come makes no difference to what the roster says in the end. `now` is the
+    /// latest that the caller knows it to be, by its clock or by what it has seen.
+    ///
+    /// # Errors
+    /// Says why the document was not taken. After [`Refusal::NotYetJudgeable`] and [`Refusal::Superseded`] the
+    /// roster may hold it in reserve and take it up by itself; after [`Refusal::FromTheFuture`] the caller may try again.
+    pub fn accept(&mut self, bytes: &[u8], now: Timestamp) -> Result<Accepted, Refusal> {
+        let id = DocumentId::of(bytes);
+        if self.kept.contains_key(&id) {
+            return Ok(Accepted::Known);
+        }
+        let document = match self.reserve.iter().find(|document| document.id() == id) {
+            Some(document) => return Err(self.refusal(document)),
+            None => Signed::decode(bytes)?,
+        };
+        let found = document.unit();
+        if found != self.unit {
+            return Err(Refusal::OtherUnit { found });
+        }
+        check_time(&document, now)?;
+        let settled = self.timeline.settled(history_start(now));
+        if matches!(document, Signed::Charter(_)) && document.version() <= settled {
+            return Err(Refusal::Superseded);
+        }
+        let before = self.digest();
+        self.reserve.push_back(document.clone());
+        self.settle(now);
+        if self.in_force(id) {
+            Ok(Accepted::New)
+        } else if self.digest() != before {
+            Ok(Accepted::History)
+        } else {
+            Err(self.refusal(&document))
+        }
+    }
+
+    /// Drops the documents superseded more than 7 days ago; never those in force, nor the chain of authorities.
+    pub fn prune(&mut self, now: Timestamp) {
+        self.settle(now);
+    }
+
+    /// Sorts the documents anew into those kept and those in reserve.
+    fn settle(&mut self, now: Timestamp) {
+        let documents = self.kept.values().chain(&self.reserve);
+        let Some(timeline) = Timeline::derive(self.unit, documents, history_start(now)) else {
+            return;
+        };
+        let keep = timeline.kept();
+        let kept = std::mem::take(&mut self.kept).into_values();
+        let all = std::mem::take(&mut self.reserve).into_iter().chain(kept);
+        for document in all {
+            if keep.contains(&document.id()) {
+                self.kept.insert(document.id(), document);
+            } else {
+                self.reserve.push_back(document);
+            }
+        }
+        self.timeline = timeline;
+        let len = |reserve: &VecDeque<Signed>| reserve.iter().map(|d| d.bytes().len()).sum::<usize>();
+        while self.reserve.len() > MAX_RESERVE || len(&self.reserve) > MAX_RESERVE_LEN {
+            self.reserve.pop_front();
+        }
+    }
+
+    fn in_force(&self, id: DocumentId) -> bool {
+        let current = self.timeline.current();
+        current.charter.id == id || current.sheets.iter().any(|sheet| sheet.id == id)
+    }
+
+    fn refusal(&self, document: &Signed) -> Refusal {
+        if self.timeline.entitles(document) { Refusal::Superseded } else { Refusal::NotYetJudgeable }
+    }
+
+    /// The unit it describes.
+    pub fn unit(&self) -> UnitId {
+        self.unit
+    }
+
+    /// The unit's name.
+    pub fn unit_name(&self) -> &str {
+        self.charter().unit_name()
+    }
+
+    /// The versions of all documents in force added up, which grows with every change in the ordinary run.
+    pub fn version(&self) -> u64 {
+        let sheets = self.timeline.current().sheets.iter();
+        let versions = sheets.map(|sheet| sheet.body.version());
+        versions.fold(self.charter().version(), u64::saturating_add)
+    }
+
+    /// SHA-256 over the identities of the kept documents: equal digests are equal rosters.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for id in self.kept.keys() {
+            hash.update(id.as_bytes());
+        }
+        hash.finalize().into()
+    }
+
+    /// When the newest kept document was issued.
+    pub fn issued(&self) -> Timestamp {
+        let issued = self.kept.values().map(Signed::issued).max();
+        issued.unwrap_or(Timestamp::ZERO)
+    }
+
+    /// The charter in force.
+    pub fn charter(&self) -> &Charter {
+        self.current().charter()
+    }
+
+    /// The sheet in force for a troop.
+    pub fn sheet(&self, troop: &GroupId) -> Option<&Sheet> {
+        self.current().sheet(troop)
+    }
+
+    /// The troops, in the order they are shown.
+    pub fn troops(&self) -> &[TroopDef] {
+        self.charter().troops()
+    }
+
+    /// Every group: `heads`, then the troops' in the order they are shown.
+    pub fn groups(&self) -> impl Iterator<Item = &GroupId> {
+        let troops = self.troops().iter().map(|troop| &troop.id);
+        iter::once(&self.heads).chain(troops)
+    }
+
+    /// The current epoch of a group, with its sealed keys.
+    pub fn sealed_keyring(&self, group: &GroupId) -> Option<&SealedKeyring> {
+        if group.is_heads() { Some(self.charter().keyring()) } else { self.sheet(group).map(Sheet::keyring) }
+    }
+
+    /// The member with this key, now.
+    pub fn member(&self, key: &PublicKey) -> Option<Member> {
+        self.current().member(key)
+    }
+
+    /// The member with this name, now, whatever the case of its letters.
+    pub fn find(&self, name: &str) -> Option<Member> {
+        self.current().find(name)
+    }
+
+    /// Everyone in the unit now: the commander, the leaders and then the soldiers by troop, the carriers.
+    pub fn members(&self) -> Vec<Member> {
+        self.current().members()
+    }
+
+    /// Who is who by the documents in force now.
+    pub fn current(&self) -> Standing<'_> {
+        Standing(self.timeline.current())
+    }
+
+    /// Who was who at an instant, by which everything written then is judged.
+    pub fn at(&self, time: Timestamp) -> Standing<'_> {
+        Standing(self.timeline.at(time))
+    }
+
+    /// What a new record of a group cites.
+    pub fn versions_for(&self, group: &GroupId) -> Cited {
+        Cited {
+            charter_version: self.charter().version(),
+            sheet_version: self.sheet(group).map_or(0, Sheet::version),
+            epoch: self.sealed_keyring(group).map_or(0, SealedKeyring::epoch),
+        }
+    }
+
+    /// Whether the documents that a record cites are known, or newer ones; if not, it waits for them.
+    pub fn holds(&self, group: &GroupId, charter_version: u64, sheet_version: u64) -> bool {
+        let cited = self.versions_for(group);
+        charter_version <= cited.charter_version && sheet_version <= cited.sheet_version
+    }
+
+    /// Every kept document, in an order that can be accepted one by one: the chain of authorities, the other
+    /// charters by version, the sheets by version.
+    pub fn documents(&self) -> impl Iterator<Item = (DocumentId, &[u8])> {
+        let chain: BTreeSet<_> = self.timeline.chain().map(|charter| charter.id).collect();
+        let mut documents: Vec<_> = self.kept.iter().collect();
+        documents.sort_by_key(|(id, document)| {
+            let sheet = matches!(document, Signed::Sheet(_));
+            (sheet, !chain.contains(id), document.version())
+        });
+        documents.into_iter().map(|(id, document)| (*id, document.bytes()))
+    }
+
+    /// The kept documents that somebody does not have yet, in an order that can be accepted one by one.
+    pub fn missing_from(&self, have: &BTreeSet<DocumentId>) -> Vec<&[u8]> {
+        let missing = self.documents().filter(|(id, _)| !have.contains(id));
+        missing.map(|(_, bytes)| bytes).collect()
+    }
+
+    /// The roster as a file: canonical CBOR of `[1, [document, …]]`.
+    pub fn encode(&self) -> Vec<u8> {
+        let documents = self.documents().map(|(_, bytes)| Bytes::new(bytes));
+        wire::to_cbor(&WireRoster(FORMAT, documents.collect()))
+    }
+
+    /// Reads a roster file; its documents were taken once, so that a clock set back refuses none of them.
+    ///
+    /// # Errors
+    /// If the file is damaged or its documents make no roster.
+    pub fn decode(bytes: &[u8], now: Timestamp) -> Result<Self, RosterError> {
+        let WireRoster(format, documents) = wire::from_cbor(bytes).map_err(RosterError::Damaged)?;
+        if format != FORMAT {
+            let reason = DecodeError::Format { found: format };
+            return Err(RosterError::Damaged(reason));
+        }
+        let signed = decode_all(documents.into_iter().map(|bytes| &**bytes))?;
+        let newest = signed.iter().map(Signed::issued).max();
+        let now = newest.map_or(now, |issued| issued.max(now));
+        Self::from_signed(signed, now)
+    }
+
+    /// The highest epoch of a group in any kept document, in force or not.
+    pub(crate) fn last_epoch(&self, group: &GroupId) -> u64 {
+        let documents = self.kept_of(group);
+        documents.map(|document| document.keyring().epoch()).max().unwrap_or(0)
+    }
+
+    /// The highest version of a group's document among those kept, in force or not.
+    pub(crate) fn last_version(&self, group: &GroupId) -> u64 {
+        let documents = self.kept_of(group);
+        documents.map(|document| document.version()).max().unwrap_or(0)
+    }
+
+    fn kept_of(&self, group: &GroupId) -> impl Iterator<Item = &dyn Document> {
+        self.kept.values().filter_map(move |signed| match signed {
+            Signed::Charter(charter) if group.is_heads() => Some(&charter.body as &dyn Document),
+            Signed::Sheet(sheet) if sheet.body.group() == group => Some(&sheet.body),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+}
+
+impl fmt::Debug for Roster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Roster")
+            .field("unit", &self.unit)
+            .field("version", &self.version())
+            .field("members", &self.members())
+            .field("kept", &self.kept.len())
+            .field("reserve", &self.reserve.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireRoster<'a>(u64, #[serde(borrow, deserialize_with = "wire::bounded::<_, _, MAX_DOCUMENTS>")] Vec<&'a Bytes>);
+
+fn history_start(now: Timestamp) -> Timestamp {
+    now.minus_ms(HISTORY_MS)
+}
+
+fn check_time(document: &Signed, now: Timestamp) -> Result<(), Refusal> {
+    let ahead_ms = document.issued().ms().saturating_sub(now.ms());
+    if ahead_ms > MAX_AHEAD_MS {
+        return Err(Refusal::FromTheFuture { ahead_ms });
+    }
+    Ok(())
+}
+
+/// Reads documents, each once.
+fn decode_all<'a>(documents: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Signed>, RosterError> {
+    let (mut signed, mut seen) = (Vec::new(), BTreeSet::new());
+    for (bytes, position) in documents.into_iter().zip(1..) {
+        let document =
+            Signed::decode(bytes).map_err(|error| RosterError::Refused { position, reason: error.into() })?;
+        if seen.insert(document.id()) {
+            signed.push(document);
+        }
+    }
+    Ok(signed)
+}
+
+/// The unit whose first authority has signed one of these documents.
+fn founded(documents: &[Signed]) -> Option<UnitId> {
+    documents.iter().find_map(|document| match document {
+        Signed::Charter(charter) => {
+            let unit = charter.body.unit();
+            (charter.body.authority().unit() == unit).then_some(unit)
+        }
+        Signed::Sheet(_) => None,
+    })
+}

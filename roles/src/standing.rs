@@ -1,0 +1,108 @@
+//! Who is who while one set of documents is in force.
+
+use std::fmt;
+use std::sync::Arc;
+
+use muster_keys::PublicKey;
+
+use crate::document::{Charter, Person, Sheet};
+use crate::name::{CaselessName, GroupId, MemberName};
+use crate::role::Role;
+use crate::signed::Envelope;
+use crate::timestamp::Timestamp;
+
+/// Somebody with a role in the unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The name shown in the chat.
+    pub name: MemberName,
+    /// The role.
+    pub role: Role,
+    /// The public half of the role key.
+    pub key: PublicKey,
+}
+
+/// The documents in force from an instant on, until the next moment's.
+#[derive(Clone)]
+pub(crate) struct Moment {
+    pub(crate) from: Timestamp,
+    pub(crate) charter: Arc<Envelope<Charter>>,
+    /// At most one for each of the charter's troops; where two list the same person, the earlier here has it.
+    pub(crate) sheets: Vec<Arc<Envelope<Sheet>>>,
+}
+
+/// Who was who at one instant, to judge what was written then.
+///
+/// Names and keys are unique in a unit. Each document is unique in itself, but two signers apart may list one
+/// name or key twice; then the charter goes before all sheets, the sheet that was issued earlier before the
+/// later, and, issued at once, in the order of the troops. A sheet's entry that shares its name or key with an
+/// entry of a document going before has no standing.
+#[derive(Clone, Copy)]
+pub struct Standing<'a>(pub(crate) &'a Moment);
+
+impl<'a> Standing<'a> {
+    /// The member with this key.
+    pub fn member(&self, key: &PublicKey) -> Option<Member> {
+        if let Some((name, role)) = self.charter().person(key) {
+            return Some(Member { name: name.clone(), role: role.clone(), key: *key });
+        }
+        let mut sheets = self.0.sheets.iter().enumerate();
+        let (rank, sheet, name) = sheets.find_map(|(rank, sheet)| Some((rank, sheet, sheet.body.person(key)?)))?;
+        let caseless = CaselessName(name.clone());
+        let mut before = self.0.sheets.iter().take(rank);
+        let taken = self.charter().names(&caseless) || before.any(|s| s.body.names(&caseless));
+        (!taken).then(|| Member { role: Role::Soldier(sheet.body.group().clone()), name: caseless.0, key: *key })
+    }
+
+    /// The member with this name, whatever the case of its letters.
+    pub fn find(&self, name: &str) -> Option<Member> {
+        let mut named = self.everyone().filter(|p| p.name.as_str().eq_ignore_ascii_case(name));
+        named.find_map(|person| self.if_standing(person))
+    }
+
+    /// Whether the unit has this group.
+    pub fn group_exists(&self, group: &GroupId) -> bool {
+        group.is_heads() || self.charter().has_troop(group)
+    }
+
+    /// The charter in force.
+    pub fn charter(&self) -> &'a Charter {
+        &self.0.charter.body
+    }
+
+    /// The sheet in force for a troop.
+    pub fn sheet(&self, troop: &GroupId) -> Option<&'a Sheet> {
+        let mut sheets = self.0.sheets.iter();
+        sheets.find(|sheet| sheet.body.group() == troop).map(|sheet| &sheet.body)
+    }
+
+    /// Everyone: the commander, the leaders and then the soldiers by troop, the carriers.
+    pub fn members(&self) -> Vec<Member> {
+        self.everyone().filter_map(|person| self.if_standing(person)).collect()
+    }
+
+    /// Every entry, with standing or without.
+    pub(crate) fn everyone(&self) -> impl Iterator<Item = &'a Person> {
+        let charter = self.charter();
+        let this = *self;
+        let leaders = charter.troops().iter().filter_map(|troop| charter.leader_of(&troop.id));
+        let soldiers = charter.troops().iter().filter_map(move |troop| this.sheet(&troop.id));
+        std::iter::once(charter.commander())
+            .chain(leaders)
+            .chain(soldiers.flat_map(Sheet::soldiers))
+            .chain(charter.carriers())
+    }
+
+    fn if_standing(&self, person: &Person) -> Option<Member> {
+        self.member(&person.key).filter(|member| member.name == person.name)
+    }
+}
+
+impl fmt::Debug for Standing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Standing")
+            .field("from", &self.0.from)
+            .field("charter", &self.charter().version())
+            .finish_non_exhaustive()
+    }
+}
