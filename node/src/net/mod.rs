@@ -1,12 +1,32 @@
 //! The mesh: libp2p behind two bounded channels of our own types.
 
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
-use libp2p::Multiaddr;
-use muster_keys::PublicKey;
+use libp2p::core::transport::TransportError;
+use libp2p::swarm::{Config as SwarmConfig, Swarm};
+use libp2p::{Multiaddr, SwarmBuilder, noise, quic, tcp, yamux};
+use muster_keys::{Identity, PublicKey, random_bytes};
 use muster_roles::{GroupId, Roster};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
+use self::behaviour::Behaviour;
+use self::task::{Start, Task};
 use crate::engine::io::{GossipHandle, PublishOutcome, Verdict};
+
+mod behaviour;
+mod discovery;
+mod gate;
+mod gossip;
+mod hello;
+mod links;
+mod meeting;
+mod peer;
+mod reports;
+mod task;
+mod translate;
 
 /// Commands waiting for the network task; a full queue makes the driver wait, which is the back-pressure wanted.
 pub const COMMAND_QUEUE_LEN: usize = 256;
@@ -92,4 +112,133 @@ pub struct Config {
     pub mdns: bool,
     /// Which groups' topics to join.
     pub carry: Carry,
+}
+
+/// The network side of a running node.
+#[derive(Debug)]
+pub struct Net {
+    /// What it is to do.
+    pub commands: mpsc::Sender<Command>,
+    /// What it reports.
+    pub events: mpsc::Receiver<Event>,
+    /// Ends after [`Command::Shutdown`], or when one of the channels is dropped.
+    pub task: JoinHandle<()>,
+}
+
+/// Why the network side cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address to listen on is taken, not this machine's, or of an unknown kind.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: Multiaddr,
+        /// What the system says.
+        source: TransportError<io::Error>,
+    },
+    /// An address to dial is of a kind that cannot be dialled.
+    #[error("cannot dial {address}: expected /ip4/… or /ip6/… with /tcp/PORT or /udp/PORT/quic-v1")]
+    Dial {
+        /// The address.
+        address: Multiaddr,
+    },
+    /// Multicast DNS cannot start.
+    #[error("cannot look for peers by multicast DNS")]
+    Mdns(#[source] io::Error),
+    /// The system has no randomness to give.
+    #[error("no random numbers from the system")]
+    Random(#[from] muster_keys::RandomError),
+    /// The role key or the settings do not suit the network library.
+    #[error("the network library refuses its settings: {0}")]
+    Setup(String),
+}
+
+impl StartError {
+    /// Returns what can be done about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Listen { .. } => Some("give another address with `--listen`, for example /ip4/0.0.0.0/tcp/0"),
+            Self::Dial { .. } => Some("give `--dial` an address as `muster status` on the other node shows it"),
+            Self::Mdns(_) => Some("start with `--no-mdns --dial ADDR`"),
+            Self::Random(_) | Self::Setup(_) => None,
+        }
+    }
+}
+
+/// How long a connection with nothing to do is kept: until a ping fails, that is.
+const IDLE_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Streams at a time on one connection; a member's takes four, and room for as many fetches.
+const MAX_STREAMS: u32 = 32;
+
+/// Streams on one connection whose protocol is being agreed on.
+const MAX_NEGOTIATING: usize = 16;
+
+/// QUIC tells a silent peer from a dead one after this many milliseconds.
+const QUIC_IDLE_LIMIT_MS: u32 = 10_000;
+
+/// How often QUIC gives a sign of life: twice within the time after which it is taken for dead.
+const QUIC_KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+/// Starts the network side of a node. Must be called within a tokio runtime.
+///
+/// # Errors
+///
+/// When an address cannot be listened on or dialled, or the system lacks what is needed.
+pub fn start(config: Config, identity: &Identity, roster: Arc<Roster>) -> Result<Net, StartError> {
+    if let Some(address) = config.dial.iter().find(|address| discovery::dialable(address, true).is_none()) {
+        return Err(StartError::Dial { address: address.clone() });
+    }
+    let mut swarm = swarm(&config, identity, &roster)?;
+    for address in config.listen {
+        swarm.listen_on(address.clone()).map_err(|source| StartError::Listen { address, source })?;
+    }
+    let (command_tx, commands) = mpsc::channel(COMMAND_QUEUE_LEN);
+    let (events, event_rx) = mpsc::channel(EVENT_QUEUE_LEN);
+    let task = Task::new(Start {
+        swarm,
+        roster,
+        me: identity.public(),
+        incarnation: u64::from_le_bytes(random_bytes()?),
+        carry: config.carry,
+        dial: config.dial,
+        commands,
+        events,
+    });
+    Ok(Net { commands: command_tx, events: event_rx, task: tokio::spawn(task.run()) })
+}
+
+fn swarm(config: &Config, identity: &Identity, roster: &Roster) -> Result<Swarm<Behaviour>, StartError> {
+    let keypair = peer::keypair(identity).ok_or_else(|| StartError::Setup("not an Ed25519 key".into()))?;
+    let me = keypair.public().to_peer_id();
+    let mdns = if config.mdns { Some(behaviour::mdns(me).map_err(StartError::Mdns)?) } else { None };
+    let gossip = gossip::behaviour(&gossip::Topics::new(roster.unit())).map_err(StartError::Setup)?;
+    let swarm = SwarmBuilder::with_existing_identity(keypair)
+        .with_tokio()
+        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux_config)
+        .map_err(|error| StartError::Setup(error.to_string()))?
+        .with_quic_config(quic_config)
+        .with_behaviour(|_| Behaviour::new(gossip, mdns))
+        .map_err(|error| StartError::Setup(error.to_string()))?
+        .with_swarm_config(swarm_config)
+        .build();
+    Ok(swarm)
+}
+
+fn yamux_config() -> yamux::Config {
+    let mut config = yamux::Config::default();
+    config.set_max_num_streams(usize::try_from(MAX_STREAMS).unwrap_or(usize::MAX));
+    config
+}
+
+fn quic_config(mut config: quic::Config) -> quic::Config {
+    config.max_idle_timeout = QUIC_IDLE_LIMIT_MS;
+    config.keep_alive_interval = QUIC_KEEP_ALIVE;
+    config.max_concurrent_stream_limit = MAX_STREAMS;
+    config
+}
+
+fn swarm_config(config: SwarmConfig) -> SwarmConfig {
+    config.with_idle_connection_timeout(IDLE_LIMIT).with_max_negotiating_inbound_streams(MAX_NEGOTIATING)
 }

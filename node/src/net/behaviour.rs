@@ -1,0 +1,82 @@
+//! The protocols that a node speaks.
+
+use std::io;
+use std::time::Duration;
+
+use libp2p::connection_limits::{self, ConnectionLimits};
+use libp2p::swarm::NetworkBehaviour;
+use libp2p::swarm::behaviour::toggle::Toggle;
+use libp2p::{PeerId, mdns, ping};
+
+use super::gate::Gated;
+use super::{gossip, hello};
+
+/// Handshakes under way that others began.
+const MAX_PENDING_INCOMING: u32 = 32;
+
+/// Connections in all.
+const MAX_ESTABLISHED: u32 = 200;
+
+/// Connections to one peer: two that dialled each other at the same moment, and one that is dead and not known to be.
+const MAX_PER_PEER: u32 = 3;
+
+/// How often a member is asked for a sign of life.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How long it may take to give it.
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long others remember what multicast DNS has told them; crashed nodes are listed no longer.
+const MDNS_TTL: Duration = Duration::from_secs(5 * 60);
+
+/// How often multicast DNS asks when nothing is heard: one lost round on a radio network must not hide a node.
+const MDNS_QUERY_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Everything that a connection can be used for; what denies connections comes first, so that no other part takes
+/// one for established that is not.
+#[derive(NetworkBehaviour)]
+pub(crate) struct Behaviour {
+    limits: connection_limits::Behaviour,
+    pub(crate) mdns: Toggle<mdns::tokio::Behaviour>,
+    pub(crate) hello: hello::Behaviour,
+    pub(crate) members: Gated<Members>,
+}
+
+/// What only members' connections are used for.
+#[derive(NetworkBehaviour)]
+pub(crate) struct Members {
+    ping: ping::Behaviour,
+    pub(crate) gossip: gossip::Behaviour,
+}
+
+impl Behaviour {
+    /// Puts the protocols together.
+    pub(crate) fn new(gossip: gossip::Behaviour, mdns: Option<mdns::tokio::Behaviour>) -> Self {
+        let limits = ConnectionLimits::default()
+            .with_max_pending_incoming(Some(MAX_PENDING_INCOMING))
+            .with_max_established(Some(MAX_ESTABLISHED))
+            .with_max_established_per_peer(Some(MAX_PER_PEER));
+        let ping = ping::Config::new().with_interval(PING_INTERVAL).with_timeout(PING_TIMEOUT);
+        Self {
+            limits: connection_limits::Behaviour::new(limits),
+            mdns: mdns.into(),
+            hello: hello::behaviour(),
+            members: Gated::new(Members { ping: ping::Behaviour::new(ping), gossip }),
+        }
+    }
+
+    /// Returns gossipsub.
+    pub(crate) fn gossip(&mut self) -> &mut gossip::Behaviour {
+        &mut self.members.inner_mut().gossip
+    }
+}
+
+/// Starts multicast DNS.
+///
+/// # Errors
+///
+/// When the system does not tell about its network interfaces.
+pub(crate) fn mdns(me: PeerId) -> io::Result<mdns::tokio::Behaviour> {
+    let config = mdns::Config { ttl: MDNS_TTL, query_interval: MDNS_QUERY_INTERVAL, enable_ipv6: false };
+    mdns::tokio::Behaviour::new(config, me)
+}
