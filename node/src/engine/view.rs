@@ -206,8 +206,20 @@ impl Profile {
 
     /// Returns the group the chat opens in: the member's own, or none for a carrier.
     #[must_use]
-    pub fn home_group(&self) -> Option<&GroupId> {
+    pub fn home_group(&self) -> Option<GroupId> {
         self.role.home_group()
+    }
+}
+
+#[cfg(test)]
+impl Row {
+    /// Makes a row out of nothing, for tests of the screens; its number is its time and its id.
+    pub(crate) fn sample(number: u32, group: &GroupId, author: MemberName, mine: bool, text: &str) -> Self {
+        let mut id = [0; 32];
+        id.iter_mut().zip(number.to_be_bytes()).for_each(|(to, from)| *to = from);
+        let time = Timestamp::from_ms(number.into());
+        let (group, text) = (group.clone(), Printable::new(text));
+        Self { id: RecordId::from_bytes(id), group, author, mine, time, received_ms: time.ms(), text }
     }
 }
 

@@ -1,4 +1,21 @@
 //! Screens: how a person or a script talks to the node.
+//!
+//! A screen knows the node by [`Request`] and [`Event`] alone. [`commands`] understands what is typed; `chat` keeps the
+//! state both screens share, purely; `session` is the loop around it; [`line`] and [`plain`] are the two screens.
+
+pub mod commands;
+pub mod line;
+pub mod plain;
+
+mod chat;
+mod editor;
+mod gate;
+mod printed;
+mod session;
+mod shown;
+
+#[cfg(test)]
+mod sample;
 
 use muster_roles::GroupId;
 
@@ -84,13 +101,6 @@ pub enum Event {
     Presence {
         /// Members connected now.
         connected: usize,
-    },
-    /// The node listens on this address.
-    Listening(String),
-    /// The screen was too slow: this many events are missing here.
-    Missed {
-        /// How many.
-        count: u64,
     },
     /// Something the person should know.
     Notice(Notice),

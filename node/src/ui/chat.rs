@@ -1,0 +1,229 @@
+//! What both screens share: which group is open, what each line typed asks for, what each event prints. Pure.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use muster_roles::GroupId;
+
+use super::commands::{self, Action, CommandError, rank};
+use super::printed::Line;
+use super::shown::Shown;
+use super::{CHANNEL_LEN, Event, Request};
+use crate::engine::io::{Notice, PostError, RequestId};
+use crate::engine::view::{Printable, Profile, Row};
+
+/// Live rows kept back while the history that goes before them is on its way; with more, they are shown without it.
+const MAX_HELD_ROWS: usize = CHANNEL_LEN;
+
+/// One thing for the screen to do.
+#[derive(Debug)]
+pub(super) enum Output {
+    /// Ask the node.
+    Ask(Request),
+    /// Print a line.
+    Print(Line),
+}
+
+/// The state of one screen.
+#[derive(Debug, Default)]
+pub(super) struct Chat {
+    profile: Option<Profile>,
+    open: Option<GroupId>,
+    unread: BTreeMap<GroupId, u64>,
+    shown: Shown,
+    /// Groups whose history was asked for, with the live rows that came before it.
+    awaited: BTreeMap<GroupId, Vec<Row>>,
+    posts: u64,
+    connected: usize,
+}
+
+impl Chat {
+    /// Tells whether it is known who sits here; before that, nothing typed can be understood.
+    pub(super) fn is_ready(&self) -> bool {
+        self.profile.is_some()
+    }
+
+    /// Returns the prompt: the open group and the member's name.
+    pub(super) fn prompt(&self) -> String {
+        let group = self.open.as_ref().map_or("no group", GroupId::as_str);
+        let name = self.profile.as_ref().map_or("", |profile| profile.name.as_str());
+        format!("[{group}] {name}> ")
+    }
+
+    /// Does what a typed line asks for.
+    pub(super) fn on_line(&mut self, line: &str) -> Vec<Output> {
+        let Some(profile) = &self.profile else { return Vec::new() };
+        match commands::parse(line, profile, self.open.as_ref()) {
+            Ok(Action::Nothing) => Vec::new(),
+            Ok(Action::Post { group, text }) => {
+                self.posts += 1;
+                vec![Output::Ask(Request::Post { request: RequestId(self.posts), group, text })]
+            }
+            Ok(Action::Open(group)) => self.switch(group),
+            Ok(Action::Export(group)) => vec![Output::Ask(Request::Export { group })],
+            Ok(Action::Help) => commands::help(profile, self.open.as_ref()).into_iter().map(answer).collect(),
+            Ok(Action::Leave) => vec![Output::Ask(Request::Leave { patient: true })],
+            Err(error) => refuse_line(&error),
+        }
+    }
+
+    /// Prints what an event has to tell.
+    pub(super) fn on_event(&mut self, event: Event) -> Vec<Output> {
+        match event {
+            Event::Profile(profile) => self.on_profile(profile),
+            Event::Row(row) => self.on_row(row),
+            Event::History { group, rows } => self.on_history(&group, rows),
+            Event::Refused { reason, .. } => refuse_post(&reason),
+            Event::Exported { path, count } => {
+                let path = Printable::new(&path.to_string_lossy());
+                vec![answer(format!("saved {} to {path}", counted(count, "message")))]
+            }
+            Event::ExportFailed { reason } => vec![answer(format!("not saved: {}", Printable::new(&reason)))],
+            Event::Presence { connected } => self.on_presence(connected),
+            Event::Listening(address) => {
+                vec![Output::Print(Line::Detail(format!("listening on {}", Printable::new(&address))))]
+            }
+            Event::Missed { count } => self.on_missed(count),
+            Event::Notice(notice) => vec![news(describe(&notice))],
+            Event::Closed => Vec::new(),
+        }
+    }
+
+    /// Welcomes the member, or takes over what a new roster says of it.
+    fn on_profile(&mut self, profile: Profile) -> Vec<Output> {
+        let greeting =
+            format!("{} of {}, {}; :help lists the commands", profile.name, profile.unit, rank(&profile.role));
+        let before = self.profile.replace(profile.clone());
+        let Some(before) = before else {
+            let ask = profile.home_group().map(|group| self.open(group));
+            return std::iter::once(news(greeting)).chain(ask).collect();
+        };
+        let readable = |group: &GroupId| profile.groups.iter().any(|choice| choice.id == *group);
+        self.unread.retain(|group, _| readable(group));
+        self.awaited.retain(|group, _| readable(group));
+        let mut outputs = Vec::new();
+        if (&before.name, &before.role) != (&profile.name, &profile.role) {
+            outputs.push(news(greeting));
+        }
+        if let Some(closed) = self.open.take_if(|group| !readable(group)) {
+            // No other group is opened in its place: what is being typed was meant for this one.
+            outputs.push(news(format!("{closed} is closed to you now; :help lists the groups you may open")));
+        }
+        outputs
+    }
+
+    fn on_row(&mut self, row: Row) -> Vec<Output> {
+        match self.awaited.get_mut(row.group()) {
+            Some(held) if held.len() < MAX_HELD_ROWS => {
+                held.push(row);
+                Vec::new()
+            }
+            Some(_) => {
+                let group = row.group().clone();
+                self.on_history(&group, vec![row])
+            }
+            None => {
+                if self.open.as_ref() != Some(row.group()) && !row.mine() {
+                    *self.unread.entry(row.group().clone()).or_default() += 1;
+                }
+                self.show(row).into_iter().collect()
+            }
+        }
+    }
+
+    /// Shows a history together with the rows that overtook it, in the order of their times.
+    fn on_history(&mut self, group: &GroupId, mut rows: Vec<Row>) -> Vec<Output> {
+        rows.extend(self.awaited.remove(group).unwrap_or_default());
+        rows.sort_by_key(|row| (row.time(), row.id()));
+        rows.into_iter().filter_map(|row| self.show(row)).collect()
+    }
+
+    fn on_presence(&mut self, connected: usize) -> Vec<Output> {
+        let text = match connected {
+            0 => "no member is in reach; what you write waits".to_owned(),
+            _ => format!("{} in reach", counted(connected, "member")),
+        };
+        let before = std::mem::replace(&mut self.connected, connected);
+        // A person needs to know whether anybody hears; the count would only scroll messages away.
+        let line = if (before == 0) == (connected == 0) { Line::Detail(text) } else { Line::News(text) };
+        if before == connected { Vec::new() } else { vec![Output::Print(line)] }
+    }
+
+    /// Says that something is missing, and asks again for what the open group has newest.
+    fn on_missed(&mut self, count: u64) -> Vec<Output> {
+        let text = format!("{} could not be shown in time and are missing here", counted(count, "event"));
+        let ask = self.open.clone().map(|group| self.ask_history(group));
+        std::iter::once(news(text)).chain(ask).collect()
+    }
+
+    /// Makes another group the open one.
+    fn switch(&mut self, group: GroupId) -> Vec<Output> {
+        let unread = self.unread.get(&group).copied().unwrap_or_default();
+        let may_post =
+            self.profile.iter().flat_map(|profile| &profile.groups).any(|choice| choice.id == group && choice.may_post);
+        let mut text = format!("{group} is open");
+        if !may_post {
+            text.push_str(", to read only");
+        }
+        if unread > 0 {
+            text.push_str(&format!(", {unread} new since you looked"));
+        }
+        vec![news(text), self.open(group)]
+    }
+
+    fn open(&mut self, group: GroupId) -> Output {
+        self.unread.remove(&group);
+        self.open = Some(group.clone());
+        self.ask_history(group)
+    }
+
+    fn ask_history(&mut self, group: GroupId) -> Output {
+        self.awaited.entry(group.clone()).or_default();
+        Output::Ask(Request::History { group })
+    }
+
+    fn show(&mut self, row: Row) -> Option<Output> {
+        let elsewhere = self.open.as_ref() != Some(row.group());
+        self.shown.note(&row).then_some(Output::Print(Line::Message { row, elsewhere }))
+    }
+}
+
+fn answer(text: String) -> Output {
+    Output::Print(Line::Answer(text))
+}
+
+fn news(text: String) -> Output {
+    Output::Print(Line::News(text))
+}
+
+fn refusal(reason: impl fmt::Display) -> Output {
+    answer(format!("refused: {reason}"))
+}
+
+fn refuse_line(error: &CommandError) -> Vec<Output> {
+    vec![refusal(error), answer(format!("hint: {}", error.hint()))]
+}
+
+fn refuse_post(reason: &PostError) -> Vec<Output> {
+    let hint = reason.hint().map(|hint| answer(format!("hint: {hint}")));
+    std::iter::once(refusal(reason)).chain(hint).collect()
+}
+
+fn describe(notice: &Notice) -> String {
+    match notice {
+        Notice::RosterUpdated { version, members } => format!("new roster: version {version}, {members} members"),
+        Notice::NoLongerMember => {
+            "you are not in the unit's roster any more: what you write is accepted nowhere".to_owned()
+        }
+        Notice::StoreFailed => "the store has failed: nothing more is accepted; make room and start again".to_owned(),
+    }
+}
+
+fn counted<N: fmt::Display + PartialEq + From<u8>>(count: N, what: &str) -> String {
+    let plural = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+mod tests;

@@ -1,0 +1,275 @@
+use std::path::PathBuf;
+
+use super::*;
+use crate::ui::printed::{Colours, Look};
+use crate::ui::sample::{carrier, commander, group, leader, my_row, row, soldier};
+
+const TERMINAL: Look = Look::Terminal(Colours::Off);
+
+/// A chat that has been told who sits there, and whose first history has come.
+fn chat(profile: Profile) -> Chat {
+    let mut chat = Chat::default();
+    chat.on_event(Event::Profile(profile));
+    if let Some(group) = chat.open.clone() {
+        chat.on_event(history(group.as_str(), &[]));
+    }
+    chat
+}
+
+fn history(at: &str, rows: &[Row]) -> Event {
+    Event::History { group: group(at), rows: rows.to_vec() }
+}
+
+/// What is printed, as a person sees it.
+fn printed(outputs: &[Output]) -> Vec<String> {
+    lines(outputs, TERMINAL)
+}
+
+fn lines(outputs: &[Output], look: Look) -> Vec<String> {
+    let line = |output: &Output| match output {
+        Output::Print(line) => line.render(look),
+        Output::Ask(_) => None,
+    };
+    outputs.iter().filter_map(line).collect()
+}
+
+/// The groups whose history is asked for.
+fn asked_history(outputs: &[Output]) -> Vec<String> {
+    let group = |output: &Output| match output {
+        Output::Ask(Request::History { group }) => Some(group.to_string()),
+        _ => None,
+    };
+    outputs.iter().filter_map(group).collect()
+}
+
+/// The single post asked for: where and what.
+fn asked_post(outputs: &[Output]) -> (String, String) {
+    match outputs {
+        [Output::Ask(Request::Post { group, text, .. })] => (group.to_string(), text.clone()),
+        other => panic!("not a post: {other:?}"),
+    }
+}
+
+#[test]
+fn a_member_is_welcomed_into_the_home_group_and_its_history_is_asked_for() {
+    for (profile, home) in [(soldier("army"), "army"), (leader("navy"), "navy"), (commander(), "heads")] {
+        let mut chat = Chat::default();
+        assert!(!chat.is_ready());
+        let outputs = chat.on_event(Event::Profile(profile));
+        assert!(chat.is_ready());
+        assert_eq!(asked_history(&outputs), [home]);
+        assert!(printed(&outputs)[0].contains("of 1st Brigade"));
+    }
+}
+
+#[test]
+fn the_prompt_shows_the_open_group_and_the_name() {
+    let mut chat = chat(commander());
+    assert_eq!(chat.prompt(), "[heads] Chief> ");
+    chat.on_line(":r");
+    assert_eq!(chat.prompt(), "[army] Chief> ");
+    assert_eq!(self::chat(carrier()).prompt(), "[no group] Truck> ");
+}
+
+#[test]
+fn a_line_is_posted_to_the_open_group() {
+    let mut chat = chat(commander());
+    assert_eq!(asked_post(&chat.on_line("hold")), ("heads".to_owned(), "hold".to_owned()));
+    chat.on_line(":r");
+    // The engine refuses it, with the reason; the screen does not guess.
+    assert_eq!(asked_post(&chat.on_line("hold")), ("army".to_owned(), "hold".to_owned()));
+}
+
+#[test]
+fn every_post_has_a_request_number_of_its_own() {
+    let mut chat = chat(soldier("army"));
+    let mut number = |line| match chat.on_line(line).as_slice() {
+        [Output::Ask(Request::Post { request, .. })] => request.0,
+        other => panic!("not a post: {other:?}"),
+    };
+    assert_ne!(number("one"), number("one"));
+}
+
+#[test]
+fn nothing_is_understood_before_it_is_known_who_sits_here() {
+    assert!(Chat::default().on_line("hello").is_empty());
+}
+
+#[test]
+fn rows_of_other_groups_say_where_they_come_from() {
+    let mut chat = chat(leader("army"));
+    let here = chat.on_event(Event::Row(row(1, "army", "Army1", "hello")));
+    let elsewhere = chat.on_event(Event::Row(row(2, "heads", "Chief", "report")));
+    let mine = chat.on_event(Event::Row(my_row(3, "army", "Lead", "all well")));
+    assert_eq!(printed(&here), ["Army1: hello"]);
+    assert_eq!(printed(&elsewhere), ["[heads] Chief: report"]);
+    assert_eq!(printed(&mine), ["Lead (me): all well"]);
+    assert_eq!(lines(&mine, Look::Plain), ["[army] Lead (me): all well"]);
+}
+
+#[test]
+fn switching_asks_for_the_history_and_tells_what_is_new() {
+    let mut chat = chat(commander());
+    for number in 1..=3 {
+        chat.on_event(Event::Row(row(number, "navy", "Navy1", "ahoy")));
+    }
+    let outputs = chat.on_line(":n");
+    assert_eq!(printed(&outputs), ["-- navy is open, to read only, 3 new since you looked"]);
+    assert_eq!(asked_history(&outputs), ["navy"]);
+    assert_eq!(printed(&chat.on_line(":h")), ["-- heads is open"]);
+    assert_eq!(printed(&chat.on_line(":n")), ["-- navy is open, to read only"]);
+}
+
+#[test]
+fn a_leader_toggles() {
+    let mut chat = chat(leader("army"));
+    for open in ["heads", "army", "heads"] {
+        assert_eq!(printed(&chat.on_line(":t")), [format!("-- {open} is open")]);
+        assert_eq!(chat.prompt(), format!("[{open}] Lead> "));
+    }
+}
+
+#[test]
+fn a_refused_toggle_changes_nothing() {
+    let mut chat = chat(soldier("army"));
+    let refused = printed(&chat.on_line(":t"));
+    assert!(refused[0].starts_with("refused: `:t` is for a troop's leader"), "{refused:?}");
+    assert!(refused[1].starts_with("hint: "), "{refused:?}");
+    assert_eq!(chat.prompt(), "[army] Army3> ");
+}
+
+#[test]
+fn a_history_is_shown_in_order_with_the_rows_that_overtook_it() {
+    let mut chat = Chat::default();
+    chat.on_event(Event::Profile(soldier("army")));
+    let early = chat.on_event(Event::Row(row(3, "army", "Army1", "three")));
+    assert!(early.is_empty());
+    chat.on_event(Event::Row(row(4, "army", "Army2", "four")));
+    let rows = [row(1, "army", "Army1", "one"), row(2, "army", "Army2", "two"), row(3, "army", "Army1", "three")];
+    let outputs = chat.on_event(history("army", &rows));
+    assert_eq!(printed(&outputs), ["Army1: one", "Army2: two", "Army1: three", "Army2: four"]);
+}
+
+#[test]
+fn no_row_is_shown_twice() {
+    let mut chat = chat(commander());
+    let ahoy = row(1, "navy", "Navy1", "ahoy");
+    assert_eq!(printed(&chat.on_event(Event::Row(ahoy.clone()))), ["[navy] Navy1: ahoy"]);
+    chat.on_line(":n");
+    let outputs = chat.on_event(history("navy", &[ahoy.clone(), row(2, "navy", "Navy2", "aye")]));
+    assert_eq!(printed(&outputs), ["Navy2: aye"]);
+    assert!(chat.on_event(Event::Row(ahoy)).is_empty());
+}
+
+#[test]
+fn a_history_that_comes_after_the_next_switch_says_where_it_is_from() {
+    let mut chat = chat(commander());
+    chat.on_line(":n");
+    chat.on_line(":r");
+    let outputs = chat.on_event(history("navy", &[row(1, "navy", "Navy1", "ahoy")]));
+    assert_eq!(printed(&outputs), ["[navy] Navy1: ahoy"]);
+}
+
+#[test]
+fn rows_do_not_wait_for_a_history_without_bound() {
+    let mut chat = Chat::default();
+    chat.on_event(Event::Profile(soldier("army")));
+    let last = u32::try_from(MAX_HELD_ROWS).unwrap() + 1;
+    let outputs: Vec<Output> =
+        (1..=last).flat_map(|number| chat.on_event(Event::Row(row(number, "army", "Army1", "go")))).collect();
+    assert_eq!(outputs.len(), MAX_HELD_ROWS + 1);
+}
+
+#[test]
+fn a_refused_post_prints_the_reason_and_the_way_on() {
+    let mut chat = chat(soldier("army"));
+    let reason = PostError::TooLong { len: 5000, max: 4096 };
+    let outputs = chat.on_event(Event::Refused { request: RequestId(1), reason });
+    let expected = ["refused: the message is 5000 bytes long, at most 4096 fit", "hint: send it in parts"];
+    assert_eq!(printed(&outputs), expected);
+    assert_eq!(lines(&outputs, Look::Plain), expected.map(|line| format!("-- {line}")));
+}
+
+#[test]
+fn an_export_is_of_the_open_group_and_its_outcome_is_told() {
+    let mut chat = chat(commander());
+    chat.on_line(":a");
+    let outputs = chat.on_line(":d");
+    assert!(matches!(outputs.as_slice(), [Output::Ask(Request::Export { group })] if group.as_str() == "airforce"));
+    let path = PathBuf::from("/tmp/week\u{1b}[2J.txt");
+    let saved = printed(&chat.on_event(Event::Exported { path, count: 1 }));
+    assert_eq!(saved, ["saved 1 message to /tmp/week[2J.txt"]);
+    let failed = chat.on_event(Event::ExportFailed { reason: "the disk is full".to_owned() });
+    assert_eq!(printed(&failed), ["not saved: the disk is full"]);
+}
+
+#[test]
+fn leaving_is_asked_of_the_node() {
+    let outputs = chat(soldier("army")).on_line("logmeout");
+    assert!(matches!(outputs.as_slice(), [Output::Ask(Request::Leave { patient: true })]));
+}
+
+#[test]
+fn presence_is_news_only_when_somebody_hears_or_nobody_does() {
+    let mut chat = chat(soldier("army"));
+    let mut seen = |connected| printed(&chat.on_event(Event::Presence { connected }));
+    assert!(seen(0).is_empty());
+    assert_eq!(seen(1), ["-- 1 member in reach"]);
+    assert!(seen(2).is_empty());
+    assert_eq!(seen(0), ["-- no member is in reach; what you write waits"]);
+    let plain = lines(&chat.on_event(Event::Presence { connected: 7 }), Look::Plain);
+    assert_eq!(plain, ["-- 7 members in reach"]);
+}
+
+#[test]
+fn notices_are_short_lines_of_their_own() {
+    let mut chat = chat(soldier("army"));
+    let news = chat.on_event(Event::Notice(Notice::RosterUpdated { version: 7, members: 13 }));
+    assert_eq!(printed(&news), ["-- new roster: version 7, 13 members"]);
+    for notice in [Notice::NoLongerMember, Notice::StoreFailed] {
+        let outputs = chat.on_event(Event::Notice(notice));
+        assert!(printed(&outputs)[0].starts_with("-- "));
+    }
+}
+
+#[test]
+fn the_listening_address_is_for_scripts() {
+    let outputs = chat(soldier("army")).on_event(Event::Listening("/ip4/127.0.0.1/tcp/4001".to_owned()));
+    assert!(printed(&outputs).is_empty());
+    assert_eq!(lines(&outputs, Look::Plain), ["-- listening on /ip4/127.0.0.1/tcp/4001"]);
+}
+
+#[test]
+fn what_was_missed_is_said_and_the_newest_asked_for_again() {
+    let mut chat = chat(soldier("army"));
+    let outputs = chat.on_event(Event::Missed { count: 12 });
+    assert_eq!(printed(&outputs), ["-- 12 events could not be shown in time and are missing here"]);
+    assert_eq!(asked_history(&outputs), ["army"]);
+}
+
+#[test]
+fn a_roster_that_changes_nothing_for_the_member_keeps_quiet() {
+    let mut chat = chat(leader("army"));
+    chat.on_line(":t");
+    assert!(chat.on_event(Event::Profile(leader("army"))).is_empty());
+    assert_eq!(chat.prompt(), "[heads] Lead> ");
+}
+
+#[test]
+fn a_group_that_closes_under_ones_hands_takes_no_line_meant_for_it_elsewhere() {
+    let mut chat = chat(leader("army"));
+    chat.on_line(":t");
+    let outputs = chat.on_event(Event::Profile(soldier("army")));
+    assert!(printed(&outputs).iter().any(|line| line.starts_with("-- heads is closed to you now")));
+    let refused = printed(&chat.on_line("the heads must know"));
+    assert_eq!(refused[0], "refused: no group is open: a soldier of army reads army only");
+    chat.on_line(":r");
+    assert_eq!(asked_post(&chat.on_line("hello")).0, "army");
+}
+
+#[test]
+fn commands_work_for_groups_that_a_new_roster_opens() {
+    let mut chat = chat(soldier("army"));
+    chat.on_event(Event::Profile(leader("army")));
+    assert_eq!(printed(&chat.on_line(":t")), ["-- heads is open"]);
+}

@@ -1,0 +1,406 @@
+//! The commands of the chat: one table, by which lines are understood and from which `:help` is made.
+
+use muster_roles::{GroupId, Role};
+
+use crate::engine::view::{GroupChoice, Printable, Profile};
+
+/// What a typed line asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// An empty line.
+    Nothing,
+    /// Post a text to a group.
+    Post {
+        /// Where to.
+        group: GroupId,
+        /// What.
+        text: String,
+    },
+    /// Make a group the current one.
+    Open(GroupId),
+    /// Write the last week of a group to a text file.
+    Export(GroupId),
+    /// List the commands.
+    Help,
+    /// Leave the chat.
+    Leave,
+}
+
+/// Why a typed line cannot be done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// There is no such command.
+    #[error("there is no command `{word}`")]
+    Unknown {
+        /// The command as typed.
+        word: Printable,
+    },
+    /// A command stands in front of other words.
+    #[error("`{name}` stands alone on its line")]
+    NotAlone {
+        /// The command.
+        name: Printable,
+    },
+    /// No group that this member may read has that letter.
+    #[error("`:{letter}` opens no group of yours: {reach}")]
+    NoSuchLetter {
+        /// The letter as typed.
+        letter: char,
+        /// What the member may read.
+        reach: String,
+    },
+    /// Only a leader has two groups to toggle between.
+    #[error("`:t` is for a troop's leader: {reach}")]
+    NotALeader {
+        /// What the member may read.
+        reach: String,
+    },
+    /// No group is open.
+    #[error("no group is open: {reach}")]
+    NoGroup {
+        /// What the member may read.
+        reach: String,
+    },
+}
+
+impl CommandError {
+    /// Returns what to type instead.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Unknown { word } | Self::NotAlone { name: word } => {
+                format!("`:help` lists the commands; `:{word} …` posts a text that begins with ':'")
+            }
+            Self::NoSuchLetter { .. } | Self::NotALeader { .. } | Self::NoGroup { .. } => {
+                "`:help` lists the groups you may open".to_owned()
+            }
+        }
+    }
+}
+
+/// One command; none takes anything, so a message typed behind one by mistake is never half done.
+struct Command {
+    name: &'static str,
+    aliases: &'static [&'static str],
+    help: &'static str,
+    audience: Audience,
+    verb: Verb,
+}
+
+/// Whom a command is listed for.
+#[derive(Clone, Copy)]
+enum Audience {
+    Everyone,
+    Readers,
+    Leaders,
+}
+
+#[derive(Clone, Copy)]
+enum Verb {
+    Toggle,
+    Export,
+    Help,
+    Leave,
+}
+
+/// Every command but the group letters, which come from the roster.
+const COMMANDS: [Command; 4] = [
+    Command {
+        name: ":t",
+        aliases: &[],
+        help: "toggle between heads and your troop",
+        audience: Audience::Leaders,
+        verb: Verb::Toggle,
+    },
+    Command {
+        name: ":d",
+        aliases: &[],
+        help: "save the last week of the open group to a text file",
+        audience: Audience::Readers,
+        verb: Verb::Export,
+    },
+    Command { name: ":help", aliases: &[], help: "show this list", audience: Audience::Everyone, verb: Verb::Help },
+    Command {
+        name: ":quit",
+        aliases: &["logmeout"],
+        help: "leave; Ctrl-D leaves too",
+        audience: Audience::Everyone,
+        verb: Verb::Leave,
+    },
+];
+
+/// Understands one typed line.
+///
+/// # Errors
+/// [`CommandError`] where the line is no message and no command that this member may give now.
+pub fn parse(line: &str, profile: &Profile, current: Option<&GroupId>) -> Result<Action, CommandError> {
+    let line = line.trim();
+    let command = COMMANDS.iter().find(|command| command.name == line || command.aliases.contains(&line));
+    if let Some(command) = command {
+        return carry_out(command.verb, profile, current);
+    }
+    match line.strip_prefix(':') {
+        None if line.is_empty() => Ok(Action::Nothing),
+        None => post(line, profile, current),
+        Some(text) if text.starts_with(':') => post(text, profile, current),
+        Some(word) => open_by_letter(word, profile),
+    }
+}
+
+/// Lists the member's groups and the commands, one a line.
+#[must_use]
+pub fn help(profile: &Profile, current: Option<&GroupId>) -> Vec<String> {
+    let groups = profile.groups.iter().map(|choice| {
+        let rights = if choice.may_post { "read and post" } else { "read only" };
+        let open = if current == Some(&choice.id) { ", open now" } else { "" };
+        (format!(":{}", choice.letter), format!("open {} ({rights}{open})", choice.id))
+    });
+    let commands = COMMANDS.iter().filter(|command| command.audience.includes(&profile.role)).map(|command| {
+        let names: Vec<&str> = std::iter::once(command.name).chain(command.aliases.iter().copied()).collect();
+        (names.join(", "), command.help.to_owned())
+    });
+    let escape = ("::text".to_owned(), "post a text that begins with ':'".to_owned());
+    groups.chain(commands).chain([escape]).map(|(names, help)| format!("{names:<16}{help}")).collect()
+}
+
+/// Says in plain words who the member is.
+#[must_use]
+pub fn rank(role: &Role) -> String {
+    match role {
+        Role::Commander => "the commander".to_owned(),
+        Role::Leader(troop) => format!("the leader of {troop}"),
+        Role::Soldier(troop) => format!("a soldier of {troop}"),
+        Role::Carrier => "a carrier".to_owned(),
+    }
+}
+
+impl Audience {
+    fn includes(self, role: &Role) -> bool {
+        match self {
+            Self::Everyone => true,
+            Self::Readers => !matches!(role, Role::Carrier),
+            Self::Leaders => matches!(role, Role::Leader(_)),
+        }
+    }
+}
+
+fn carry_out(verb: Verb, profile: &Profile, current: Option<&GroupId>) -> Result<Action, CommandError> {
+    match verb {
+        Verb::Toggle => match &profile.role {
+            Role::Leader(troop) if current == Some(troop) => Ok(Action::Open(GroupId::heads())),
+            Role::Leader(troop) => Ok(Action::Open(troop.clone())),
+            _ => Err(CommandError::NotALeader { reach: reach(profile) }),
+        },
+        Verb::Export => Ok(Action::Export(open_group(profile, current)?)),
+        Verb::Help => Ok(Action::Help),
+        Verb::Leave => Ok(Action::Leave),
+    }
+}
+
+fn post(text: &str, profile: &Profile, current: Option<&GroupId>) -> Result<Action, CommandError> {
+    Ok(Action::Post { group: open_group(profile, current)?, text: text.to_owned() })
+}
+
+fn open_group(profile: &Profile, current: Option<&GroupId>) -> Result<GroupId, CommandError> {
+    current.cloned().ok_or_else(|| CommandError::NoGroup { reach: reach(profile) })
+}
+
+/// Understands what follows a single colon: a group's letter, or a mistake.
+fn open_by_letter(word: &str, profile: &Profile) -> Result<Action, CommandError> {
+    let name = word.split_whitespace().next().unwrap_or_default();
+    let known = COMMANDS.iter().any(|command| command.name.strip_prefix(':') == Some(name));
+    let letter = sole_char(name);
+    let choice = profile.groups.iter().find(|choice| letter == Some(choice.letter));
+    match (choice, letter) {
+        (Some(choice), _) if name == word => Ok(Action::Open(choice.id.clone())),
+        (Some(_), _) => Err(CommandError::NotAlone { name: as_typed(name) }),
+        _ if known => Err(CommandError::NotAlone { name: as_typed(name) }),
+        (None, Some(letter)) if letter.is_ascii_lowercase() => {
+            Err(CommandError::NoSuchLetter { letter, reach: reach(profile) })
+        }
+        _ => Err(CommandError::Unknown { word: as_typed(name) }),
+    }
+}
+
+/// Says in plain words what the member may read.
+fn reach(profile: &Profile) -> String {
+    let groups: Vec<&str> = profile.groups.iter().map(|GroupChoice { id, .. }| id.as_str()).collect();
+    let groups = match groups.as_slice() {
+        [] => "no group".to_owned(),
+        [one] => format!("{one} only"),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    };
+    format!("{} reads {groups}", rank(&profile.role))
+}
+
+fn sole_char(word: &str) -> Option<char> {
+    let mut chars = word.chars();
+    chars.next().filter(|_| chars.next().is_none())
+}
+
+/// What was typed, fit to be printed back: long enough to be recognised, not to fill the screen.
+fn as_typed(name: &str) -> Printable {
+    const RECOGNISABLE_CHARS: usize = 24;
+    let start: String = name.chars().take(RECOGNISABLE_CHARS).collect();
+    Printable::new(&format!(":{start}"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+    use crate::ui::sample::{carrier, commander, group, leader, soldier};
+
+    fn open(name: &str) -> Action {
+        Action::Open(group(name))
+    }
+
+    fn refusal(line: &str, profile: &Profile, current: Option<&GroupId>) -> String {
+        parse(line, profile, current).expect_err("the line must be refused").to_string()
+    }
+
+    #[test]
+    fn a_line_is_a_message_to_the_open_group() {
+        let army = group("army");
+        let action = parse("  I am also fine ", &soldier("army"), Some(&army));
+        assert_eq!(action.unwrap(), Action::Post { group: army, text: "I am also fine".to_owned() });
+    }
+
+    #[test]
+    fn an_empty_line_does_nothing() {
+        let army = group("army");
+        for line in ["", "   ", "\t"] {
+            assert_eq!(parse(line, &soldier("army"), Some(&army)).unwrap(), Action::Nothing);
+        }
+    }
+
+    #[test]
+    fn a_doubled_colon_posts_a_text_that_begins_with_one() {
+        let army = group("army");
+        let text_of = |line| match parse(line, &soldier("army"), Some(&army)) {
+            Ok(Action::Post { text, .. }) => text,
+            other => panic!("{line} was taken for {other:?}"),
+        };
+        assert_eq!(text_of("::r"), ":r");
+        assert_eq!(text_of(":::r"), "::r");
+        assert_eq!(text_of("::quit now"), ":quit now");
+    }
+
+    #[test]
+    fn the_commander_opens_every_group_by_its_letter() {
+        let heads = GroupId::heads();
+        for (line, name) in [(":h", "heads"), (":n", "navy"), (":a", "airforce"), (":r", "army")] {
+            assert_eq!(parse(line, &commander(), Some(&heads)).unwrap(), open(name));
+        }
+    }
+
+    #[test]
+    fn letters_come_from_the_roster() {
+        let mut profile = commander();
+        profile.groups.retain(|choice| choice.id.is_heads());
+        profile.groups.push(GroupChoice { id: group("signals"), letter: 's', may_post: false });
+        assert_eq!(parse(":s", &profile, None).unwrap(), open("signals"));
+        assert!(refusal(":n", &profile, None).contains("the commander reads heads and signals"));
+        assert!(help(&profile, None).iter().any(|line| line.starts_with(":s ") && line.contains("signals")));
+    }
+
+    #[test]
+    fn a_group_one_may_not_read_is_refused_with_the_reason() {
+        let army = group("army");
+        for line in [":h", ":n", ":a", ":x"] {
+            let refusal = refusal(line, &soldier("army"), Some(&army));
+            assert_eq!(refusal, format!("`{line}` opens no group of yours: a soldier of army reads army only"));
+        }
+        assert!(refusal(":n", &leader("army"), None).ends_with("the leader of army reads heads and army"));
+    }
+
+    #[test]
+    fn a_leader_toggles_between_heads_and_the_own_troop() {
+        let army = group("army");
+        assert_eq!(parse(":t", &leader("army"), Some(&army)).unwrap(), open("heads"));
+        assert_eq!(parse(":t", &leader("army"), Some(&GroupId::heads())).unwrap(), open("army"));
+        assert_eq!(parse(":t", &leader("army"), None).unwrap(), open("army"));
+    }
+
+    #[test]
+    fn others_are_told_that_they_have_nothing_to_toggle() {
+        for profile in [commander(), soldier("army"), carrier()] {
+            assert!(refusal(":t", &profile, None).starts_with("`:t` is for a troop's leader: "));
+        }
+    }
+
+    #[test]
+    fn an_unknown_word_is_never_posted() {
+        let army = group("army");
+        for line in [":hello", ":", ": hello", ":H", ":exit now", ":é"] {
+            let error = parse(line, &soldier("army"), Some(&army)).expect_err(line);
+            assert!(matches!(error, CommandError::Unknown { .. }), "{line}: {error}");
+            assert!(error.hint().contains(":help"));
+        }
+        let hint = parse(":hello", &soldier("army"), Some(&army)).unwrap_err().hint();
+        assert!(hint.contains("`::hello …` posts"), "{hint}");
+    }
+
+    #[test]
+    fn a_command_with_words_behind_it_is_refused() {
+        let heads = GroupId::heads();
+        for line in [":r hello", ":d yesterday", ":quit now", ":help me", ":t x"] {
+            let refusal = refusal(line, &commander(), Some(&heads));
+            assert!(refusal.ends_with("stands alone on its line"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn leaving_is_spelled_quit_or_as_the_original_did() {
+        for line in [":quit", "logmeout", " logmeout "] {
+            assert_eq!(parse(line, &soldier("army"), None).unwrap(), Action::Leave);
+        }
+        let army = group("army");
+        let talk = parse("logmeout is how one leaves", &soldier("army"), Some(&army)).unwrap();
+        assert!(matches!(talk, Action::Post { .. }));
+    }
+
+    #[test]
+    fn a_carrier_reads_posts_and_exports_nothing() {
+        for line in ["hello", ":d"] {
+            assert_eq!(refusal(line, &carrier(), None), "no group is open: a carrier reads no group");
+        }
+        assert_eq!(parse(":help", &carrier(), None).unwrap(), Action::Help);
+    }
+
+    #[test]
+    fn what_is_printed_back_cannot_deceive_the_terminal() {
+        let error = refusal(":\u{1b}[2Jbell\u{7}", &commander(), None);
+        assert!(!error.chars().any(char::is_control), "{error:?}");
+        assert!(refusal(&format!(":{}", "x".repeat(5000)), &commander(), None).len() < 100);
+    }
+
+    #[test]
+    fn help_lists_what_this_member_can_do() {
+        let heads = GroupId::heads();
+        let expected = [
+            ":h              open heads (read and post, open now)",
+            ":n              open navy (read only)",
+            ":a              open airforce (read only)",
+            ":r              open army (read only)",
+            ":d              save the last week of the open group to a text file",
+            ":help           show this list",
+            ":quit, logmeout leave; Ctrl-D leaves too",
+            "::text          post a text that begins with ':'",
+        ];
+        assert_eq!(help(&commander(), Some(&heads)), expected);
+        assert!(help(&leader("army"), None).iter().any(|line| line.starts_with(":t ")));
+        assert!(!help(&carrier(), None).iter().any(|line| line.starts_with(":d ")));
+    }
+
+    #[test]
+    fn every_listed_command_is_understood() {
+        let army = group("army");
+        for line in help(&leader("army"), Some(&army)) {
+            let (names, _) = line.split_at(16);
+            for name in names.split(',').map(str::trim).filter(|name| !name.starts_with("::")) {
+                parse(name, &leader("army"), Some(&army)).unwrap_or_else(|error| panic!("{name}: {error}"));
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Profiles and rows of the default unit, for the tests of the screens.
+#![allow(clippy::unwrap_used)]
+
+use muster_roles::{GroupId, MemberName, Role};
+
+use crate::engine::view::{GroupChoice, Printable, Profile, Row};
+
+const LETTERS: [(&str, char); 4] = [("heads", 'h'), ("navy", 'n'), ("airforce", 'a'), ("army", 'r')];
+
+pub(crate) fn group(name: &str) -> GroupId {
+    name.parse().unwrap()
+}
+
+pub(crate) fn member(name: &str) -> MemberName {
+    name.parse().unwrap()
+}
+
+pub(crate) fn commander() -> Profile {
+    profile("Chief", Role::Commander)
+}
+
+pub(crate) fn leader(troop: &str) -> Profile {
+    profile("Lead", Role::Leader(group(troop)))
+}
+
+pub(crate) fn soldier(troop: &str) -> Profile {
+    profile("Army3", Role::Soldier(group(troop)))
+}
+
+pub(crate) fn carrier() -> Profile {
+    profile("Truck", Role::Carrier)
+}
+
+fn profile(name: &str, role: Role) -> Profile {
+    let groups = LETTERS
+        .map(|(name, letter)| (group(name), letter))
+        .into_iter()
+        .filter(|(id, _)| role.may_read(id))
+        .map(|(id, letter)| GroupChoice { may_post: role.may_post(&id), id, letter })
+        .collect();
+    Profile { name: member(name), role, unit: Printable::new("1st Brigade"), groups }
+}
+
+/// A row that somebody else wrote.
+pub(crate) fn row(number: u32, at: &str, author: &str, text: &str) -> Row {
+    Row::sample(number, &group(at), member(author), false, text)
+}
+
+/// A row that this member wrote.
+pub(crate) fn my_row(number: u32, at: &str, author: &str, text: &str) -> Row {
+    Row::sample(number, &group(at), member(author), true, text)
+}
