@@ -5,14 +5,17 @@ mod screen;
 
 use std::collections::BTreeSet;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use muster_keys::{Identity, PublicKey};
-use muster_roles::{Roster, Timestamp};
+use muster_roles::{GroupId, Roster, Timestamp};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 
+use self::reading::WeekOf;
 use self::screen::Screen;
 use crate::disk::Disk;
 use crate::disk::writer::{Job, Outcome, Writer};
@@ -33,6 +36,9 @@ const ENDING_LIMIT: Duration = Duration::from_secs(10);
 /// How often what is older than the week is dropped.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
+/// Exports that may be written at once: a person asks for one at a time.
+const MAX_EXPORTS: usize = 4;
+
 /// How often the engine is told that time has passed.
 const TICK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -51,6 +57,8 @@ pub struct Parts {
     pub net: Net,
     /// Where a newer roster is kept.
     pub keep_roster: KeepRoster,
+    /// Where an export that the screen asks for may go: the first of these that can be written.
+    pub export_folders: Vec<PathBuf>,
     /// What the screen asks.
     pub requests: mpsc::Receiver<Request>,
     /// What the screen is told.
@@ -64,7 +72,7 @@ pub struct Parts {
 pub enum RunError {
     /// The store could not be read.
     #[error("the store cannot be read")]
-    Read(#[from] crate::disk::ReadError),
+    Read(#[from] crate::disk::DiskError),
     /// The writer thread could not be started.
     #[error("the store's thread cannot be started")]
     Thread(#[source] io::Error),
@@ -98,6 +106,8 @@ struct Driver {
     screen: Screen,
     connected: BTreeSet<PublicKey>,
     phase: Phase,
+    export_folders: Vec<PathBuf>,
+    exports: JoinSet<Event>,
 }
 
 /// Runs a node until the screen leaves, the process is told to end, or something it cannot do without fails.
@@ -105,14 +115,24 @@ struct Driver {
 /// # Errors
 /// [`RunError`] says what failed; all that was acknowledged is stored in any case.
 pub async fn run(parts: Parts) -> Result<(), RunError> {
-    let Parts { identity, roster, disk, net, keep_roster, mut requests, events, mut stop } = parts;
+    let Parts { identity, roster, disk, net, keep_roster, export_folders, mut requests, events, mut stop } = parts;
     let me = identity.public();
     let boot = reading::boot(&disk, &roster, &me)?;
     let state = State::new(identity, roster, boot);
     let writer = Writer::start(disk.clone()).map_err(RunError::Thread)?;
-    let screen = Screen::new(events);
-    let mut driver =
-        Driver { state, me, disk, writer, net, keep_roster, screen, connected: BTreeSet::new(), phase: Phase::Running };
+    let mut driver = Driver {
+        state,
+        me,
+        disk,
+        writer,
+        net,
+        keep_roster,
+        screen: Screen::new(events),
+        connected: BTreeSet::new(),
+        phase: Phase::Running,
+        export_folders,
+        exports: JoinSet::new(),
+    };
     driver.show_profile();
     let result = driver.turn(&mut requests, &mut stop).await;
     driver.end().await;
@@ -140,6 +160,10 @@ impl Driver {
                 request = requests.recv(), if running => match request {
                     Some(request) => self.on_request(request).await?,
                     None => self.leave(false),
+                },
+                Some(done) = self.exports.join_next() => match done {
+                    Ok(event) => self.screen.show(event),
+                    Err(error) => self.screen.show(Event::ExportFailed { reason: error.to_string() }),
                 },
                 event = self.net.events.recv() => self.on_net(event.ok_or(RunError::NetStopped)?).await?,
                 _ = tick.tick() => self.feed(Input::Tick).await?,
@@ -182,13 +206,28 @@ impl Driver {
                 let rows = reading::history(&self.disk, self.state.reader(), &group)?;
                 self.screen.show(Event::History { group, rows });
             }
-            Request::Export { group } => {
-                let event = reading::export(&self.disk, self.state.reader(), &group, wall_clock());
-                self.screen.show(event);
-            }
+            Request::Export { group } => self.export(group),
             Request::Leave { patient } => self.leave(patient),
         }
         Ok(())
+    }
+
+    /// Writes a file beside the loop: a week may be long, and the node goes on meanwhile.
+    fn export(&mut self, group: GroupId) {
+        if self.exports.len() >= MAX_EXPORTS {
+            let reason = "other exports are still being written".to_owned();
+            self.screen.show(Event::ExportFailed { reason });
+            return;
+        }
+        let week = WeekOf {
+            disk: self.disk.clone(),
+            roster: self.state.roster().clone(),
+            keyring: self.state.reader().keyring.clone(),
+            me: self.me,
+            group,
+            folders: self.export_folders.clone(),
+        };
+        self.exports.spawn_blocking(move || week.save(wall_clock()));
     }
 
     async fn on_net(&mut self, event: net::Event) -> Result<(), RunError> {
@@ -269,7 +308,7 @@ impl Driver {
             Phase::Running => false,
             Phase::Leaving { until, patient } => {
                 let done = if patient { self.state.is_settled() } else { self.state.is_stored() };
-                done || Instant::now() >= until
+                (done && self.exports.is_empty()) || Instant::now() >= until
             }
         }
     }

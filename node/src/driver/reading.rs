@@ -1,17 +1,23 @@
 //! What the driver reads from the store for the engine and the screens.
 
-use muster_keys::PublicKey;
-use muster_roles::{GroupId, Roster};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::disk::{Disk, ReadError};
+use jiff::Zoned;
+use jiff::tz::TimeZone;
+use muster_keys::PublicKey;
+use muster_roles::{GroupId, Keyring, Roster, Timestamp};
+
+use crate::disk::{Disk, DiskError};
 use crate::engine::Boot;
-use crate::engine::store::Store;
+use crate::engine::store::{RETENTION_MS, Store};
 use crate::engine::time::UnixMillis;
 use crate::engine::view::{Reader, Row};
+use crate::export::{Export, Format};
 use crate::ui::{Event, HISTORY_ROWS};
 
 /// Reads what the engine must know of the store when it starts.
-pub(super) fn boot(disk: &Disk, roster: &Roster, me: &PublicKey) -> Result<Boot, ReadError> {
+pub(super) fn boot(disk: &Disk, roster: &Roster, me: &PublicKey) -> Result<Boot, DiskError> {
     let mut boot = Boot { newest: disk.newest()?, ..Boot::default() };
     for group in roster.groups() {
         if let Some(seq) = disk.last_seq(group, me)? {
@@ -22,13 +28,36 @@ pub(super) fn boot(disk: &Disk, roster: &Roster, me: &PublicKey) -> Result<Boot,
 }
 
 /// Reads the newest rows of a group, oldest first.
-pub(super) fn history(disk: &Disk, reader: Reader<'_>, group: &GroupId) -> Result<Vec<Row>, ReadError> {
+pub(super) fn history(disk: &Disk, reader: Reader<'_>, group: &GroupId) -> Result<Vec<Row>, DiskError> {
     let stored = disk.latest(group, HISTORY_ROWS)?;
     Ok(stored.iter().filter_map(|record| reader.row(record).ok()).collect())
 }
 
-/// Writes the last week of a group to a text file where the node was started.
-pub(super) fn export(disk: &Disk, reader: Reader<'_>, group: &GroupId, now: UnixMillis) -> Event {
-    let _ = (disk, reader, group, now);
-    Event::ExportFailed { reason: String::new() }
+/// What an export needs while the node goes on.
+pub(super) struct WeekOf {
+    pub(super) disk: Disk,
+    pub(super) roster: Arc<Roster>,
+    pub(super) keyring: Keyring,
+    pub(super) me: PublicKey,
+    pub(super) group: GroupId,
+    /// Where the file may go: the first of these that can be written.
+    pub(super) folders: Vec<PathBuf>,
+}
+
+impl WeekOf {
+    /// Writes the last week of a group to a text file.
+    pub(super) fn save(self, now: UnixMillis) -> Event {
+        let export = Export {
+            disk: &self.disk,
+            reader: Reader { roster: &self.roster, keyring: &self.keyring, me: &self.me },
+            groups: vec![self.group],
+            since: Timestamp::from_ms(now.0.saturating_sub(RETENTION_MS)),
+            format: Format::Text,
+            zone: TimeZone::system(),
+        };
+        match export.save_in(&self.folders, &Zoned::now()) {
+            Ok((path, tally)) => Event::Exported { path, count: tally.written },
+            Err(error) => Event::ExportFailed { reason: error.to_string() },
+        }
+    }
 }

@@ -51,11 +51,9 @@ impl Screen {
         if self.backlog.is_empty() {
             return std::future::pending().await;
         }
-        match self.events.reserve().await {
-            Ok(slot) => {
-                drop(slot);
-                self.push_on();
-            }
+        let room = self.events.reserve().await.map(drop);
+        match room {
+            Ok(()) => self.push_on(),
             Err(_closed) => {
                 self.backlog.clear();
                 std::future::pending().await

@@ -9,7 +9,7 @@ use super::io::PublishOutcome;
 use super::wire::{MAX_BATCH_LEN, MAX_BATCH_RECORDS, batched_len, encode_batch};
 
 /// Records that may wait to be published, over all groups; the oldest give way, for they are in the store.
-pub const MAX_WAITING: usize = 1024;
+pub(super) const MAX_WAITING: usize = 1024;
 
 /// The bytes around the records of a gossip message.
 const BATCH_OVERHEAD: usize = 3;
@@ -26,13 +26,13 @@ struct Queue {
 
 /// Collects records for one gossip message a group at a time: while one is being published, the next one grows.
 #[derive(Debug, Default)]
-pub struct Outbox {
+pub(super) struct Outbox {
     queues: BTreeMap<GroupId, Queue>,
 }
 
 impl Outbox {
     /// Takes in a record to be published.
-    pub fn push(&mut self, group: &GroupId, record: Arc<[u8]>) {
+    pub(super) fn push(&mut self, group: &GroupId, record: Arc<[u8]>) {
         self.queues.entry(group.clone()).or_default().waiting.push_back(record);
         if self.waiting() > MAX_WAITING
             && let Some(fullest) = self.queues.values_mut().max_by_key(|queue| queue.waiting.len())
@@ -42,7 +42,7 @@ impl Outbox {
     }
 
     /// Returns the next gossip message for a group, if one may go out now; [`Outbox::answered`] must follow.
-    pub fn next_message(&mut self, group: &GroupId) -> Option<Vec<u8>> {
+    pub(super) fn next_message(&mut self, group: &GroupId) -> Option<Vec<u8>> {
         let queue = self.queues.get_mut(group)?;
         if queue.lonely || !queue.in_flight.is_empty() {
             return None;
@@ -59,7 +59,7 @@ impl Outbox {
     }
 
     /// Learns how the last message of a group went; what nobody heard waits again, in its old order.
-    pub fn answered(&mut self, group: &GroupId, outcome: PublishOutcome) {
+    pub(super) fn answered(&mut self, group: &GroupId, outcome: PublishOutcome) {
         let Some(queue) = self.queues.get_mut(group) else { return };
         let records = std::mem::take(&mut queue.in_flight);
         // What was dropped on the way to some is repaired by synchronisation: the mesh refuses to carry it twice.
@@ -72,14 +72,14 @@ impl Outbox {
     }
 
     /// Learns that somebody may listen to a group now.
-    pub fn listener(&mut self, group: &GroupId) {
+    pub(super) fn listener(&mut self, group: &GroupId) {
         if let Some(queue) = self.queues.get_mut(group) {
             queue.lonely = false;
         }
     }
 
     /// Lets every group try again, and returns those with something to say.
-    pub fn retry(&mut self) -> Vec<GroupId> {
+    pub(super) fn retry(&mut self) -> Vec<GroupId> {
         let waiting = self.queues.iter_mut().filter(|(_, queue)| !queue.waiting.is_empty());
         waiting
             .map(|(group, queue)| {
@@ -91,13 +91,13 @@ impl Outbox {
 
     /// Returns how many records have not been handed to anyone.
     #[must_use]
-    pub fn waiting(&self) -> usize {
+    pub(super) fn waiting(&self) -> usize {
         self.queues.values().map(|queue| queue.waiting.len()).sum()
     }
 
     /// Tells whether every record has gone out.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.queues.values().all(|queue| queue.waiting.is_empty() && queue.in_flight.is_empty())
     }
 }

@@ -18,7 +18,7 @@ const PADDING_MARK: u8 = 0x80;
 
 /// A text could not be sealed or opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SealError {
+pub(crate) enum SealError {
     /// The cipher refused: wrong key, or bytes that were changed.
     #[error("the cipher refused")]
     Cipher,
@@ -32,10 +32,11 @@ pub enum SealError {
 /// # Errors
 /// [`SealError::Cipher`] where the cipher fails, which it does not for texts of permitted length.
 pub(crate) fn seal(key: &GroupKey, header: &Header, nonce: &[u8; 24], text: &str) -> Result<Vec<u8>, SealError> {
-    let mut padded = Zeroizing::new(Vec::with_capacity(text.len() + PADDING));
+    let padded_len = (text.len() + 1).next_multiple_of(PADDING);
+    let mut padded = Zeroizing::new(Vec::with_capacity(padded_len));
     padded.extend_from_slice(text.as_bytes());
     padded.push(PADDING_MARK);
-    padded.resize(padded.len().next_multiple_of(PADDING), 0);
+    padded.resize(padded_len, 0);
     let aad = header.associated_data();
     cipher(key)
         .encrypt(&XNonce::from(*nonce), Payload { msg: &padded, aad: &aad })

@@ -20,7 +20,7 @@ use super::wire::{self, Frame, Header, Kind};
 
 /// Records that may wait for the store at once, 32 MiB at the very most; beyond it gossip is ignored, to come again
 /// by synchronisation, and posts are refused.
-pub const MAX_APPENDING: usize = 4096;
+const MAX_APPENDING: usize = 4096;
 
 /// Documents from the future that are kept until their time: a charter and a few sheets.
 const MAX_EARLY_DOCUMENTS: usize = 16;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use muster::engine::store::Store;
 use muster_keys::Identity;
-use muster_roles::{GroupId, Role, Roster, Timestamp, edit};
+use muster_roles::{GroupId, Role, Roster, Timestamp, TroopDef, add_member, found};
 
 use crate::forge::Forged;
 use crate::world::{START, Weather, World};
@@ -38,14 +38,15 @@ fn group(name: &str) -> GroupId {
 fn unit() -> (Arc<Roster>, Vec<Identity>) {
     let now = Timestamp::from_ms(START.0 - 1000);
     let identities: Vec<Identity> = (0..10).map(|n| Identity::from_seed(&[n + 1; 32])).collect();
-    let troops = edit::default_troops();
-    let documents = edit::found("1st Brigade", "Chief".parse().unwrap(), &identities[0], &troops, now).unwrap();
+    let troops = [("navy", 'n'), ("airforce", 'a'), ("army", 'r')].map(|(id, letter)| TroopDef { id: group(id), letter });
+    let (name, chief) = ("1st Brigade".parse().unwrap(), "Chief".parse().unwrap());
+    let documents = found(&name, &chief, &identities[0], &troops, now).unwrap();
     let mut roster = Roster::from_documents(documents.iter().map(Vec::as_slice), now).unwrap();
     for (n, identity) in identities.iter().enumerate().skip(1) {
         let troop = troops[(n - 1) / 3].id.clone();
         let role = if (n - 1) % 3 == 0 { Role::Leader(troop) } else { Role::Soldier(troop) };
         let name = format!("Member{n}").parse().unwrap();
-        for document in edit::add_member(&roster, &identities[0], name, role, identity.public(), now).unwrap() {
+        for document in add_member(&roster, &identities[0], name, role, identity.public(), now).unwrap() {
             roster.accept(&document, now).unwrap();
         }
     }

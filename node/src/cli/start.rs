@@ -1,0 +1,156 @@
+//! `muster start`: the node, with a chat at the terminal, plain lines for scripts, or nobody at all.
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use libp2p::Multiaddr;
+use tokio::sync::{mpsc, watch};
+
+use super::time;
+use crate::config::Settings;
+use crate::disk::Disk;
+use crate::driver::{self, Parts};
+use crate::error::{CommandError, Kind};
+use crate::home::{Locking, Opened};
+use crate::log::{self, LogTo};
+use crate::net::{self, Carry};
+use crate::ui::{self, Event, Request};
+
+/// Where a node listens unless told otherwise: every interface, a port that is free, TCP and QUIC.
+const DEFAULT_LISTEN: [&str; 2] = ["/ip4/0.0.0.0/tcp/0", "/ip4/0.0.0.0/udp/0/quic-v1"];
+
+#[derive(Debug, Args)]
+pub(super) struct StartArgs {
+    /// Run without a chat, until told to end; lines on standard input are still taken if it stays open
+    #[arg(long, env = "MUSTER_HEADLESS")]
+    headless: bool,
+
+    /// Plain lines in and out, also at a terminal
+    #[arg(long, env = "MUSTER_PLAIN")]
+    plain: bool,
+
+    /// Address to listen on, such as /ip4/0.0.0.0/tcp/4001; once for each
+    #[arg(long, env = "MUSTER_LISTEN", value_name = "ADDR", value_delimiter = ',', default_values = DEFAULT_LISTEN)]
+    listen: Vec<Multiaddr>,
+
+    /// Address of a node to connect to, for where multicast does not reach; once for each
+    #[arg(long, env = "MUSTER_DIAL", value_name = "ADDR", value_delimiter = ',')]
+    dial: Vec<Multiaddr>,
+
+    /// Do not look for nodes on the local network, nor announce this one
+    #[arg(long, env = "MUSTER_NO_MDNS")]
+    no_mdns: bool,
+
+    /// Whose sealed messages to store and pass on
+    #[arg(long, env = "MUSTER_CARRY", value_enum, default_value_t = CarryArg::All)]
+    carry: CarryArg,
+}
+
+/// The words of `--carry`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum CarryArg {
+    /// Every group's, so that two members whose only link is this node still talk
+    All,
+    /// Only those of groups this member may read
+    Own,
+}
+
+/// How the person, if there is one, sits at the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Screen {
+    Chat,
+    Plain,
+    /// Plain, and the end of input does not end the node.
+    Headless,
+}
+
+pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandError> {
+    let (home, opened) = settings.open(Locking::Take, time::now())?;
+    let screen = args.screen();
+    let log_to = if screen == Screen::Headless { LogTo::Stderr } else { LogTo::File(&home.log_path()) };
+    log::init(log_to, &settings.log_level)?;
+    let disk = Disk::open(&home.database_path())?;
+    let Opened { identity, roster, member, lock: _lock } = opened;
+    tracing::info!(member = %member.name, unit = %roster.unit().words(), version = roster.version(), "node starts");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CommandError::failed("the node's tasks cannot be started").because(&error))?;
+    let result = runtime.block_on(async {
+        let roster = Arc::new(roster);
+        let net = net::start(args.network(), &identity, roster.clone())
+            .map_err(|error| CommandError::from_error(Kind::Failed, &error))?;
+        let (requests_tx, requests) = mpsc::channel(ui::CHANNEL_LEN);
+        let (events, events_rx) = mpsc::channel(ui::CHANNEL_LEN);
+        let (stop_tx, stop) = watch::channel(false);
+        let export_folders = vec![PathBuf::from("."), home.dir().to_owned()];
+        let keep_roster = Box::new(move |roster: &muster_roles::Roster| home.write_roster(roster));
+        let ended_by = tokio::spawn(end_when_told(stop_tx));
+        let shown = tokio::spawn(show(screen, requests_tx, events_rx));
+        let ran =
+            driver::run(Parts { identity, roster, disk, net, keep_roster, export_folders, requests, events, stop })
+                .await;
+        ended_by.abort();
+        let shown = shown.await;
+        ran.map_err(|error| CommandError::from_error(Kind::Failed, &error))?;
+        match shown {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(CommandError::failed("the screen failed").because(&error)),
+            Err(error) => Err(CommandError::failed("the screen failed").because(&error)),
+        }
+    });
+    // A thread that waits for a line at the terminal cannot be woken; it ends with the process.
+    runtime.shutdown_background();
+    result
+}
+
+impl StartArgs {
+    fn screen(&self) -> Screen {
+        match (self.headless, self.plain || !io::stdin().is_terminal() || !io::stdout().is_terminal()) {
+            (true, _) => Screen::Headless,
+            (false, true) => Screen::Plain,
+            (false, false) => Screen::Chat,
+        }
+    }
+
+    fn network(self) -> net::Config {
+        let carry = match self.carry {
+            CarryArg::All => Carry::All,
+            CarryArg::Own => Carry::Own,
+        };
+        net::Config { listen: self.listen, dial: self.dial, mdns: !self.no_mdns, carry }
+    }
+}
+
+async fn show(
+    screen: Screen,
+    requests: mpsc::Sender<Request>,
+    events: mpsc::Receiver<Event>,
+) -> io::Result<()> {
+    match screen {
+        Screen::Chat => ui::run_line(requests, events).await,
+        Screen::Plain => ui::run_plain(requests, events, false).await,
+        Screen::Headless => ui::run_plain(requests, events, true).await,
+    }
+}
+
+/// Waits for the signal to end that the platform sends a service or a person's Ctrl-C makes.
+async fn end_when_told(stop: watch::Sender<bool>) {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    let told = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut terminate) => terminate.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let told = std::future::pending::<Option<()>>();
+    tokio::select! {
+        _ = interrupted => {}
+        _ = told => {}
+    }
+    stop.send_replace(true);
+}
