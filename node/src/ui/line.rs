@@ -10,9 +10,10 @@ use tokio::time::timeout;
 
 use super::editor::{AbovePrompt, LineEditor};
 use super::gate::Gate;
+use super::plain::run_plain;
 use super::printed::{Colours, Look};
 use super::session::{ENTRY_QUEUE_LEN, LINE_QUEUE_LEN, Ports, Session};
-use super::{Event, Request, plain};
+use super::{Event, Request};
 
 /// How long the terminal may take to come to rest at the end.
 const REST_LIMIT: Duration = Duration::from_secs(2);
@@ -21,13 +22,13 @@ const REST_LIMIT: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// The screen's threads could not be started, or the terminal could not be written.
-pub async fn run(requests: mpsc::Sender<Request>, events: mpsc::Receiver<Event>) -> io::Result<()> {
+pub async fn run_line(requests: mpsc::Sender<Request>, events: mpsc::Receiver<Event>) -> io::Result<()> {
     let gate = Arc::new(Gate::default());
     let (editor, above_prompt) = match LineEditor::new(gate.clone()) {
         Ok(ready) => ready,
         Err(error) => {
             tracing::info!(%error, "no line editing here");
-            return plain::run(requests, events, false).await;
+            return run_plain(requests, events, false).await;
         }
     };
     let (entry_tx, entries) = mpsc::channel(ENTRY_QUEUE_LEN);

@@ -1,21 +1,24 @@
 //! Screens: how a person or a script talks to the node.
 //!
 //! A screen knows the node by [`Request`] and [`Event`] alone. [`commands`] understands what is typed; `chat` keeps the
-//! state both screens share, purely; `session` is the loop around it; [`line`] and [`plain`] are the two screens.
+//! state both screens share, purely; `session` is the loop around it; [`run_plain`] and [`run_line`] are the two screens.
 
 pub mod commands;
-pub mod line;
-pub mod plain;
 
 mod chat;
 mod editor;
 mod gate;
+mod line;
+mod plain;
 mod printed;
 mod session;
 mod shown;
 
 #[cfg(test)]
 mod sample;
+
+pub use line::run_line;
+pub use plain::run_plain;
 
 use muster_roles::GroupId;
 

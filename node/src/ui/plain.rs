@@ -21,7 +21,7 @@ const LAST_LINES_LIMIT: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// The output could not be written; that nobody reads it any more is no error but a way to leave.
-pub async fn run(requests: mpsc::Sender<Request>, events: mpsc::Receiver<Event>, stay: bool) -> io::Result<()> {
+pub async fn run_plain(requests: mpsc::Sender<Request>, events: mpsc::Receiver<Event>, stay: bool) -> io::Result<()> {
     let (entry_tx, entries) = mpsc::channel(ENTRY_QUEUE_LEN);
     let (lines, line_rx) = mpsc::channel(LINE_QUEUE_LEN);
     // Not joined: it ends with the input, which may be never.
