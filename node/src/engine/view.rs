@@ -206,7 +206,7 @@ impl Profile {
 
     /// Returns the group the chat opens in: the member's own, or none for a carrier.
     #[must_use]
-    pub fn home_group(&self) -> Option<GroupId> {
+    pub fn home_group(&self) -> Option<&GroupId> {
         self.role.home_group()
     }
 }

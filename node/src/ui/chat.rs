@@ -95,7 +95,7 @@ impl Chat {
             format!("{} of {}, {}; :help lists the commands", profile.name, profile.unit, rank(&profile.role));
         let before = self.profile.replace(profile.clone());
         let Some(before) = before else {
-            let ask = profile.home_group().map(|group| self.open(group));
+            let ask = profile.home_group().cloned().map(|group| self.open(group));
             return std::iter::once(news(greeting)).chain(ask).collect();
         };
         let readable = |group: &GroupId| profile.groups.iter().any(|choice| choice.id == *group);
