@@ -97,6 +97,11 @@ impl Authority {
         Self { keys: vec![key], threshold: 1 }
     }
 
+    #[cfg(test)]
+    pub(crate) fn of(keys: Vec<PublicKey>, threshold: u32) -> Self {
+        Self { keys, threshold }
+    }
+
     /// The keys, in ascending order.
     pub fn keys(&self) -> &[PublicKey] {
         &self.keys

@@ -357,3 +357,6 @@ fn seal_to(person: &Person, info: &[u8], key: &GroupKey) -> Result<SealedKey, Ed
     let sealed = muster_keys::seal(&person.key, info, key).map_err(failed)?;
     Ok(SealedKey { to: *person.key.as_bytes(), sealed: wire::first_bytes(&sealed) })
 }
+
+#[cfg(test)]
+mod tests;

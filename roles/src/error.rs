@@ -260,7 +260,7 @@ impl EditError {
     /// What to do about it, where there is something.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NotEntitled => Some("do this with the commander's home: muster --home DIR …".into()),
+            Self::NotEntitled => Some("use the commander's home: muster --home DIR".into()),
             Self::OwnSoldiersOnly { own } => Some(format!("ask the commander, or give --role soldier --troop {own}")),
             Self::UnknownTroop { troops, .. } => {
                 let troops: Vec<_> = troops.iter().map(GroupId::as_str).collect();

@@ -84,3 +84,6 @@ pub(crate) fn seal_info(unit: UnitId, group: &GroupId, epoch: u64) -> Vec<u8> {
     let group = group.as_str().as_bytes();
     [SEAL_DOMAIN, unit.as_bytes(), group, &epoch.to_be_bytes()].concat()
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,8 @@
 mod document;
 mod edit;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod keyring;
 mod name;
 mod role;

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,7 @@ pub const MAX_NAME_LEN: usize = 32;
 pub const MAX_UNIT_NAME_CHARS: usize = 64;
 
 /// The group of the commander and the leaders, which every unit has.
-const HEADS: &str = "heads";
+static HEADS: LazyLock<GroupId> = LazyLock::new(|| GroupId("heads".into()));
 
 /// Where records are posted: `heads`, or a troop's own group.
 ///
@@ -31,7 +31,11 @@ pub struct GroupId(Arc<str>);
 impl GroupId {
     /// The group of the commander and the leaders.
     pub fn heads() -> Self {
-        Self(HEADS.into())
+        HEADS.clone()
+    }
+
+    pub(crate) fn heads_ref() -> &'static Self {
+        &HEADS
     }
 
     /// The name as text.
@@ -41,7 +45,7 @@ impl GroupId {
 
     /// Whether this is the group of the commander and the leaders.
     pub fn is_heads(&self) -> bool {
-        &*self.0 == HEADS
+        self == Self::heads_ref()
     }
 }
 

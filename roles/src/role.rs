@@ -49,11 +49,10 @@ impl Role {
     }
 
     /// The group to start in: `heads` for the commander, the own troop for a leader or soldier.
-    pub fn home_group(&self) -> Option<GroupId> {
+    pub fn home_group(&self) -> Option<&GroupId> {
         match self {
-            Self::Commander => Some(GroupId::heads()),
-            Self::Leader(troop) | Self::Soldier(troop) => Some(troop.clone()),
-            Self::Carrier => None,
+            Self::Commander => Some(GroupId::heads_ref()),
+            Self::Leader(_) | Self::Soldier(_) | Self::Carrier => self.troop(),
         }
     }
 }
@@ -135,3 +134,6 @@ pub fn permit(standing: &Standing<'_>, author: &PublicKey, group: &GroupId) -> R
         Role::Carrier => Denial::CarrierPosts,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,7 +76,6 @@ pub struct Cited {
 #[derive(Clone)]
 pub struct Roster {
     unit: UnitId,
-    heads: GroupId,
     kept: BTreeMap<DocumentId, Signed>,
     reserve: VecDeque<Signed>,
     timeline: Timeline,
@@ -118,8 +117,7 @@ impl Roster {
                 return Err(RosterError::Refused { position, reason });
             }
         }
-        let mut roster =
-            Self { unit, heads: GroupId::heads(), kept: BTreeMap::new(), reserve: signed.into(), timeline };
+        let mut roster = Self { unit, kept: BTreeMap::new(), reserve: signed.into(), timeline };
         roster.settle(now);
         Ok(roster)
     }
@@ -249,7 +247,7 @@ impl Roster {
     /// Every group: `heads`, then the troops' in the order they are shown.
     pub fn groups(&self) -> impl Iterator<Item = &GroupId> {
         let troops = self.troops().iter().map(|troop| &troop.id);
-        iter::once(&self.heads).chain(troops)
+        iter::once(GroupId::heads_ref()).chain(troops)
     }
 
     /// The current epoch of a group, with its sealed keys.
@@ -412,3 +410,6 @@ fn founded(documents: &[Signed]) -> Option<UnitId> {
         Signed::Sheet(_) => None,
     })
 }
+
+#[cfg(test)]
+mod tests;

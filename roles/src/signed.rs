@@ -219,3 +219,6 @@ pub(crate) fn sign(payload: Payload, signers: &[&Identity]) -> Result<Vec<u8>, I
     signatures.sort_unstable_by_key(|signature| signature.0.0);
     Ok(wire::to_cbor(&WireEnvelope(FORMAT, &bytes, signatures)))
 }
+
+#[cfg(test)]
+mod tests;
