@@ -31,7 +31,7 @@ const RECORDS: TableDefinition<'_, RecordKey<'static>, RecordValue<'static>> = T
 const SEQS: TableDefinition<'_, (&'static str, &'static [u8; 32]), u64> = TableDefinition::new("seqs");
 
 /// Later than every record: no clock is believed that runs so far ahead.
-const END_OF_TIME: Timestamp = Timestamp::from_u64(u64::MAX);
+pub(crate) const END_OF_TIME: Timestamp = Timestamp::from_u64(u64::MAX);
 
 /// Sorts before every record of the same group and time.
 const LOWEST_ID: &[u8; 32] = &[0; 32];
@@ -241,6 +241,3 @@ fn span(group: &str, from: Timestamp, to: Timestamp) -> Range<RecordKey<'_>> {
     let to = to.max(from);
     (group, from.to_u64(), LOWEST_ID)..(group, to.to_u64(), LOWEST_ID)
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,134 @@
+//! Writing stored messages out, for people and for other programs.
+
+mod error;
+mod file;
+mod format;
+mod groups;
+mod merge;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use jiff::Zoned;
+use jiff::tz::TimeZone;
+use muster_roles::{GroupId, Timestamp};
+
+use crate::disk::Disk;
+use crate::engine::view::Reader;
+
+use self::file::NewFile;
+use self::format::Lines;
+use self::merge::Merged;
+
+pub use error::{ExportError, GroupError};
+pub use format::Format;
+pub use groups::readable;
+
+/// Exports of one group on one day that get a name of their own; a person who wants more gives the name.
+const MAX_NUMBER: u32 = 99;
+
+/// What to write out, and how.
+#[derive(Clone, Debug)]
+pub struct Export<'a> {
+    /// Where the records are.
+    pub disk: &'a Disk,
+    /// Turns them into messages for this member.
+    pub reader: Reader<'a>,
+    /// The groups, whose messages are put in one order of time.
+    pub groups: Vec<GroupId>,
+    /// The oldest time to write out.
+    pub since: Timestamp,
+    /// What a message looks like.
+    pub format: Format,
+    /// The zone of the times in [`Format::Text`].
+    pub zone: TimeZone,
+}
+
+/// How many messages there were.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Messages written.
+    pub written: u64,
+    /// Records left out because this member may not, or cannot, read them.
+    pub unreadable: u64,
+}
+
+impl Export<'_> {
+    /// Writes the messages to `out`, oldest first; memory does not grow with their number.
+    ///
+    /// # Errors
+    /// [`ExportError::Read`] or [`ExportError::Write`], after part of them may have been written.
+    pub fn write_to(&self, out: &mut impl Write) -> Result<Tally, ExportError> {
+        let lines = Lines { format: self.format, zone: &self.zone, with_group: self.groups.len() > 1 };
+        let mut tally = Tally::default();
+        lines.head(out).map_err(ExportError::Write)?;
+        for stored in Merged::new(self.disk, &self.groups, self.since)? {
+            match self.reader.row(&stored?) {
+                Ok(row) => {
+                    lines.line(out, &row).map_err(ExportError::Write)?;
+                    tally.written += 1;
+                }
+                Err(reason) => {
+                    tracing::debug!(%reason, "record left out of an export");
+                    tally.unreadable += 1;
+                }
+            }
+        }
+        out.flush().map_err(ExportError::Write)?;
+        Ok(tally)
+    }
+
+    /// Writes the messages to a file that only its owner may read, and which is there whole or not at all.
+    ///
+    /// # Errors
+    /// [`ExportError`]; nothing is left behind then, and what was there is untouched.
+    pub fn save(&self, path: &Path, overwrite: bool) -> Result<Tally, ExportError> {
+        file::check_target(path, overwrite)?;
+        let failed = |source| ExportError::from_file(path, source);
+        let mut file = NewFile::create(path).map_err(failed)?;
+        let tally = self.write_to(&mut file).map_err(|error| match error {
+            ExportError::Write(source) => failed(source),
+            other => other,
+        })?;
+        file.keep(overwrite).map_err(failed)?;
+        Ok(tally)
+    }
+
+    /// Writes the messages to a new file in the first of `folders` that takes it, under the default name or, where
+    /// that is taken, with a number added.
+    ///
+    /// # Errors
+    /// [`ExportError`], of the last folder.
+    pub fn save_in(&self, folders: &[PathBuf], today: &Zoned) -> Result<(PathBuf, Tally), ExportError> {
+        let mut result = Err(ExportError::NoFolder);
+        for folder in folders {
+            result = self.save_numbered(folder, today);
+            if !matches!(result, Err(ExportError::File { .. })) {
+                break;
+            }
+        }
+        result
+    }
+
+    fn save_numbered(&self, folder: &Path, today: &Zoned) -> Result<(PathBuf, Tally), ExportError> {
+        let mut number = 1;
+        loop {
+            let path = folder.join(self.file_name(today, number));
+            match self.save(&path, false) {
+                Err(ExportError::Exists { .. }) if number < MAX_NUMBER => number += 1,
+                other => return other.map(|tally| (path, tally)),
+            }
+        }
+    }
+
+    /// Returns the name of a file that nobody has named: `muster-army-2026-11-22.txt`, with a number from the second on.
+    #[must_use]
+    pub fn file_name(&self, today: &Zoned, number: u32) -> String {
+        let group = match self.groups.as_slice() {
+            [group] => group.as_str(),
+            _ => "all",
+        };
+        let number = if number > 1 { format!("-{number}") } else { String::new() };
+        format!("muster-{group}-{}{number}.{}", today.date(), self.format.extension())
+    }
+}
