@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use redb::{DatabaseError, StorageError};
 
-/// Why a store could not be opened; whatever it is, the file is left as it was found.
+/// Why a store could not be opened; whatever it is, no other takes its place.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process has it open.
