@@ -63,9 +63,9 @@ impl PublicKeyError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NotEd25519 { .. } => Some("make one with: ssh-keygen -t ed25519".to_owned()),
-            Self::PrivateGiven => Some(
-                "give the .pub file that lies beside it, and keep this one to yourself".to_owned(),
-            ),
+            Self::PrivateGiven => {
+                Some("give the .pub file that lies beside it, and keep this one to yourself".to_owned())
+            }
             _ => None,
         }
     }
@@ -104,12 +104,10 @@ impl CreateError {
     /// The next step for the person at the keyboard.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Exists { .. } => Some(
-                "choose another folder, or move the file away if it is no longer needed".to_owned(),
-            ),
-            Self::EmptyPassphrase => {
-                Some("give a passphrase, or none at all for a key file without one".to_owned())
+            Self::Exists { .. } => {
+                Some("choose another folder, or move the file away if it is no longer needed".to_owned())
             }
+            Self::EmptyPassphrase => Some("give a passphrase, or none at all for a key file without one".to_owned()),
             _ => None,
         }
     }
@@ -216,18 +214,12 @@ impl LoadError {
                 quoted(path)
             )),
             Self::PublicGiven { path } if path.extension().is_some_and(|end| end == "pub") => {
-                Some(format!(
-                    "the private half is usually {}",
-                    quoted(&path.with_extension(""))
-                ))
+                Some(format!("the private half is usually {}", quoted(&path.with_extension(""))))
             }
             Self::PublicGiven { .. } | Self::NotAKey { .. } => {
                 Some("a role key is made with: ssh-keygen -t ed25519".to_owned())
             }
-            Self::Damaged { path, .. } => Some(format!(
-                "see what ssh-keygen says: ssh-keygen -y -f {}",
-                quoted(path)
-            )),
+            Self::Damaged { path, .. } => Some(format!("see what ssh-keygen says: ssh-keygen -y -f {}", quoted(path))),
             Self::Key { source, .. } => source.hint(),
         }
     }
@@ -317,11 +309,7 @@ pub enum OpenError {
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
+    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]
@@ -331,10 +319,7 @@ mod tests {
     #[test]
     fn a_path_in_a_hint_survives_the_shell() {
         assert_eq!(quoted(Path::new("/home/a/role.key")), "/home/a/role.key");
-        assert_eq!(
-            quoted(Path::new("/my homes/role.key")),
-            "'/my homes/role.key'"
-        );
+        assert_eq!(quoted(Path::new("/my homes/role.key")), "'/my homes/role.key'");
         assert_eq!(quoted(Path::new("it's;rm")), r"'it'\''s;rm'");
     }
 }

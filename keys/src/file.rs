@@ -90,26 +90,13 @@ impl LockedKey {
         if let Kdf::Bcrypt { rounds, .. } = self.key.kdf()
             && *rounds > MAX_BCRYPT_ROUNDS
         {
-            return Err(UnlockError::TooManyRounds {
-                path: path(),
-                found: *rounds,
-                limit: MAX_BCRYPT_ROUNDS,
-            });
+            return Err(UnlockError::TooManyRounds { path: path(), found: *rounds, limit: MAX_BCRYPT_ROUNDS });
         }
-        let key = self
-            .key
-            .decrypt(passphrase.0.as_bytes())
-            .map_err(|error| match error {
-                ssh_key::Error::Crypto => UnlockError::WrongPassphrase { path: path() },
-                source => UnlockError::Damaged {
-                    path: path(),
-                    source,
-                },
-            })?;
-        identity_of(&key).ok_or_else(|| UnlockError::Damaged {
-            path: path(),
-            source: ssh_key::Error::PublicKey,
-        })
+        let key = self.key.decrypt(passphrase.0.as_bytes()).map_err(|error| match error {
+            ssh_key::Error::Crypto => UnlockError::WrongPassphrase { path: path() },
+            source => UnlockError::Damaged { path: path(), source },
+        })?;
+        identity_of(&key).ok_or_else(|| UnlockError::Damaged { path: path(), source: ssh_key::Error::PublicKey })
     }
 }
 
@@ -137,19 +124,17 @@ pub fn create(
     let text = encode(identity, comment, passphrase).map_err(CreateError::Encode)?;
     let temporary = temporary_beside(path, random_bytes()?);
     let written = write_new(&temporary, text.as_bytes())
-        // A link, unlike a rename, never replaces what is there.
-        .and_then(|()| fs::hard_link(&temporary, path));
-    let removed = fs::remove_file(&temporary);
-    match written.and(removed).and_then(|()| sync_parent(path)) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(CreateError::Exists {
-            path: path.to_owned(),
-        }),
-        Err(source) => Err(CreateError::Write {
-            path: path.to_owned(),
-            source,
-        }),
-    }
+        .and_then(|()| put_in_place(&temporary, path))
+        .and_then(|()| sync_parent(path));
+    written.map_err(|error| {
+        // Gone already unless something failed before it was put in place.
+        drop(fs::remove_file(&temporary));
+        let path = path.to_owned();
+        match error.kind() {
+            io::ErrorKind::AlreadyExists => CreateError::Exists { path },
+            _ => CreateError::Write { path, source: error },
+        }
+    })
 }
 
 /// Reads a role key from its file.
@@ -167,10 +152,7 @@ pub fn load(path: &Path) -> Result<KeyFile, LoadError> {
 /// When the file is missing, unreadable, or anything but one Ed25519 public key.
 pub fn load_public(path: &Path) -> Result<(PublicKey, String), LoadError> {
     let text = read(path, |_, _| Ok(()))?;
-    PublicKey::from_openssh(&text).map_err(|source| LoadError::Key {
-        path: path.to_owned(),
-        source,
-    })
+    PublicKey::from_openssh(&text).map_err(|source| LoadError::Key { path: path.to_owned(), source })
 }
 
 /// Puts a role key into OpenSSH's file format.
@@ -181,9 +163,7 @@ fn encode(
 ) -> Result<Zeroizing<String>, ssh_key::Error> {
     let key = PrivateKey::new(Ed25519Keypair::from(&identity.0).into(), one_line(comment))?;
     match passphrase {
-        Some(passphrase) => key
-            .encrypt(&mut SysRng, passphrase.0.as_bytes())?
-            .to_openssh(LineEnding::LF),
+        Some(passphrase) => key.encrypt(&mut SysRng, passphrase.0.as_bytes())?.to_openssh(LineEnding::LF),
         None => key.to_openssh(LineEnding::LF),
     }
 }
@@ -194,34 +174,18 @@ fn decode(path: &Path, text: &str) -> Result<KeyFile, LoadError> {
     let key = PrivateKey::from_openssh(text).map_err(|source| match source {
         ssh_key::Error::AlgorithmUnknown | ssh_key::Error::AlgorithmUnsupported { .. } => {
             let algorithm = "another kind of key".to_owned();
-            LoadError::Key {
-                path: path.to_owned(),
-                source: PublicKeyError::NotEd25519 { algorithm },
-            }
+            LoadError::Key { path: path.to_owned(), source: PublicKeyError::NotEd25519 { algorithm } }
         }
-        source => LoadError::Damaged {
-            path: path.to_owned(),
-            source,
-        },
+        source => LoadError::Damaged { path: path.to_owned(), source },
     })?;
-    let public =
-        PublicKey::from_key_data(key.public_key().key_data()).map_err(|source| LoadError::Key {
-            path: path.to_owned(),
-            source,
-        })?;
+    let public = PublicKey::from_key_data(key.public_key().key_data())
+        .map_err(|source| LoadError::Key { path: path.to_owned(), source })?;
     if key.is_encrypted() {
-        return Ok(KeyFile::Locked(LockedKey {
-            path: path.to_owned(),
-            public,
-            key,
-        }));
+        return Ok(KeyFile::Locked(LockedKey { path: path.to_owned(), public, key }));
     }
     match identity_of(&key) {
         Some((identity, comment)) => Ok(KeyFile::Open { identity, comment }),
-        None => Err(LoadError::Damaged {
-            path: path.to_owned(),
-            source: ssh_key::Error::PublicKey,
-        }),
+        None => Err(LoadError::Damaged { path: path.to_owned(), source: ssh_key::Error::PublicKey }),
     }
 }
 
@@ -254,40 +218,25 @@ fn read(
     check: impl Fn(&Path, &Metadata) -> Result<(), LoadError>,
 ) -> Result<Zeroizing<String>, LoadError> {
     let failed = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => LoadError::Missing {
-            path: path.to_owned(),
-        },
-        _ => LoadError::Read {
-            path: path.to_owned(),
-            source,
-        },
+        io::ErrorKind::NotFound => LoadError::Missing { path: path.to_owned() },
+        _ => LoadError::Read { path: path.to_owned(), source },
     };
     // Before opening it, since opening a pipe waits for whoever writes to it.
     if !fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(LoadError::NotAFile {
-            path: path.to_owned(),
-        });
+        return Err(LoadError::NotAFile { path: path.to_owned() });
     }
     let file = File::open(path).map_err(failed)?;
     let found = file.metadata().map_err(failed)?;
     check(path, &found)?;
     if found.len() > MAX_KEY_FILE_LEN {
-        return Err(LoadError::TooLong {
-            path: path.to_owned(),
-            found: found.len(),
-            limit: MAX_KEY_FILE_LEN,
-        });
+        return Err(LoadError::TooLong { path: path.to_owned(), found: found.len(), limit: MAX_KEY_FILE_LEN });
     }
     // The full room at once: a growing buffer would leave copies of the secret behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_KEY_FILE_LEN as usize));
-    file.take(MAX_KEY_FILE_LEN)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
+    file.take(MAX_KEY_FILE_LEN).read_to_end(&mut bytes).map_err(failed)?;
     match std::str::from_utf8(&bytes) {
         Ok(text) => Ok(Zeroizing::new(text.to_owned())),
-        Err(_) => Err(LoadError::NotAKey {
-            path: path.to_owned(),
-        }),
+        Err(_) => Err(LoadError::NotAKey { path: path.to_owned() }),
     }
 }
 
@@ -298,18 +247,11 @@ fn check_private(path: &Path, found: &Metadata) -> Result<(), LoadError> {
 
     let mode = found.mode() & 0o7777;
     if mode & OTHERS_BITS != 0 {
-        return Err(LoadError::TooOpen {
-            path: path.to_owned(),
-            mode,
-        });
+        return Err(LoadError::TooOpen { path: path.to_owned(), mode });
     }
     let user = nix::unistd::geteuid().as_raw();
     if found.uid() != user {
-        return Err(LoadError::NotOurs {
-            path: path.to_owned(),
-            owner: found.uid(),
-            user,
-        });
+        return Err(LoadError::NotOurs { path: path.to_owned(), owner: found.uid(), user });
     }
     Ok(())
 }
@@ -331,6 +273,18 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Gives a finished file its name, which nothing must have yet.
+fn put_in_place(temporary: &Path, path: &Path) -> io::Result<()> {
+    // A link, unlike a rename, never replaces what is there.
+    match fs::hard_link(temporary, path) {
+        Ok(()) => fs::remove_file(temporary),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        // The file systems of memory sticks, by which homes are handed out, know no links.
+        Err(_) if !path.try_exists()? => fs::rename(temporary, path),
+        Err(error) => Err(error),
+    }
+}
+
 /// A name in the same folder that nothing else uses.
 fn temporary_beside(path: &Path, random: [u8; 8]) -> PathBuf {
     let mut name = std::ffi::OsString::from(".");
@@ -341,9 +295,7 @@ fn temporary_beside(path: &Path, random: [u8; 8]) -> PathBuf {
 
 /// Waits until the folder's list of names is on the disk too.
 fn sync_parent(path: &Path) -> io::Result<()> {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     // Only unix lets a folder be opened like a file; elsewhere the name is the file system's care.
     if cfg!(unix) {
         File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;

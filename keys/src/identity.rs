@@ -93,9 +93,7 @@ impl PublicKey {
     /// When it did not.
     pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-        self.point()
-            .and_then(|key| key.verify_strict(message, &signature))
-            .map_err(|_| BadSignature)
+        self.point().and_then(|key| key.verify_strict(message, &signature)).map_err(|_| BadSignature)
     }
 
     /// The fingerprint as `ssh-keygen -lf` prints it: `SHA256:` and the hash in base64.
@@ -116,10 +114,7 @@ impl PublicKey {
     /// When it is not such a line, the key is not Ed25519, or it is one that [`PublicKey::from_bytes`] refuses.
     pub fn from_openssh(line: &str) -> Result<(Self, String), PublicKeyError> {
         if line.len() > MAX_PUBLIC_LINE_LEN {
-            return Err(PublicKeyError::TooLong {
-                found: line.len(),
-                limit: MAX_PUBLIC_LINE_LEN,
-            });
+            return Err(PublicKeyError::TooLong { found: line.len(), limit: MAX_PUBLIC_LINE_LEN });
         }
         let line = line.trim();
         if line.starts_with("-----BEGIN") {
@@ -128,9 +123,7 @@ impl PublicKey {
         match line.split_whitespace().next() {
             Some(ALGORITHM) => {}
             Some(other) if is_key_algorithm(other) => {
-                return Err(PublicKeyError::NotEd25519 {
-                    algorithm: other.to_owned(),
-                });
+                return Err(PublicKeyError::NotEd25519 { algorithm: other.to_owned() });
             }
             _ => return Err(PublicKeyError::NotAKeyLine),
         }
@@ -138,19 +131,14 @@ impl PublicKey {
             return Err(PublicKeyError::SeveralLines);
         }
         let key = ssh_key::PublicKey::from_openssh(line).map_err(PublicKeyError::Malformed)?;
-        Ok((
-            Self::from_key_data(key.key_data())?,
-            readable(key.comment()),
-        ))
+        Ok((Self::from_key_data(key.key_data())?, readable(key.comment())))
     }
 
     /// The key inside OpenSSH's public key data, if it is an Ed25519 one.
     pub(crate) fn from_key_data(data: &KeyData) -> Result<Self, PublicKeyError> {
         match data.ed25519() {
             Some(key) => Self::from_bytes(&key.0),
-            None => Err(PublicKeyError::NotEd25519 {
-                algorithm: data.algorithm().as_str().to_owned(),
-            }),
+            None => Err(PublicKeyError::NotEd25519 { algorithm: data.algorithm().as_str().to_owned() }),
         }
     }
 
@@ -166,9 +154,7 @@ impl PublicKey {
 
 /// Whether a word looks like the name of some other OpenSSH key algorithm.
 fn is_key_algorithm(word: &str) -> bool {
-    ["ssh-", "ecdsa-", "sk-"]
-        .iter()
-        .any(|prefix| word.starts_with(prefix))
+    ["ssh-", "ecdsa-", "sk-"].iter().any(|prefix| word.starts_with(prefix))
 }
 
 /// The comment of a key as text that is safe to show.

@@ -11,10 +11,7 @@ mod identity;
 mod seal;
 mod words;
 
-pub use error::{
-    BadSignature, CreateError, LoadError, OpenError, PublicKeyError, RandomError, SealError,
-    UnlockError,
-};
+pub use error::{BadSignature, CreateError, LoadError, OpenError, PublicKeyError, RandomError, SealError, UnlockError};
 pub use file::{KeyFile, LockedKey, MAX_KEY_FILE_LEN, Passphrase, create, load, load_public};
 pub use identity::{Identity, PublicKey, Signature};
 pub use seal::{GroupKey, MAX_INFO_LEN, SEALED_LEN, open, seal};

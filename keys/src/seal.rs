@@ -7,9 +7,7 @@
 
 use std::fmt;
 
-use hpke::{
-    Deserializable, OpModeR, OpModeS, Serializable, aead::ChaCha20Poly1305, kdf::HkdfSha256,
-};
+use hpke::{Deserializable, OpModeR, OpModeS, Serializable, aead::ChaCha20Poly1305, kdf::HkdfSha256};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -69,10 +67,7 @@ impl fmt::Debug for GroupKey {
 /// When the system has no randomness to give, or `info` is longer than [`MAX_INFO_LEN`].
 pub fn seal(to: &PublicKey, info: &[u8], key: &GroupKey) -> Result<Vec<u8>, SealError> {
     if info.len() > MAX_INFO_LEN {
-        return Err(SealError::InfoTooLong {
-            found: info.len(),
-            limit: MAX_INFO_LEN,
-        });
+        return Err(SealError::InfoTooLong { found: info.len(), limit: MAX_INFO_LEN });
     }
     // The HPKE library panics where the system has no randomness: asking first makes that an error.
     let _: [u8; 32] = random_bytes()?;
@@ -95,10 +90,7 @@ pub fn seal(to: &PublicKey, info: &[u8], key: &GroupKey) -> Result<Vec<u8>, Seal
 /// changed on the way; the last three cannot be told apart.
 pub fn open(identity: &Identity, info: &[u8], sealed: &[u8]) -> Result<GroupKey, OpenError> {
     if sealed.len() != SEALED_LEN {
-        return Err(OpenError::Length {
-            found: sealed.len(),
-            expected: SEALED_LEN,
-        });
+        return Err(OpenError::Length { found: sealed.len(), expected: SEALED_LEN });
     }
     if info.len() > MAX_INFO_LEN {
         return Err(OpenError::NotForUs);
@@ -126,8 +118,7 @@ pub fn open(identity: &Identity, info: &[u8], sealed: &[u8]) -> Result<GroupKey,
 /// The X25519 public key that a role key maps to.
 fn recipient_key(to: &PublicKey) -> Result<<Kem as hpke::Kem>::PublicKey, SealError> {
     let point = to.point().map_err(|_| SealError::Recipient)?;
-    <Kem as hpke::Kem>::PublicKey::from_bytes(point.to_montgomery().as_bytes())
-        .map_err(|_| SealError::Recipient)
+    <Kem as hpke::Kem>::PublicKey::from_bytes(point.to_montgomery().as_bytes()).map_err(|_| SealError::Recipient)
 }
 
 #[cfg(test)]

@@ -27,9 +27,7 @@ pub fn random_bytes<const N: usize>() -> Result<[u8; N], RandomError> {
 pub fn six_words(hash: &[u8; 32]) -> String {
     let list = Wordlist::EffLong.get_list();
     let mut number = *hash;
-    let words: Vec<&str> = (0..WORDS)
-        .filter_map(|_| list.get(divide(&mut number, list.len())).copied())
-        .collect();
+    let words: Vec<&str> = (0..WORDS).filter_map(|_| list.get(divide(&mut number, list.len())).copied()).collect();
     words.join(" ")
 }
 
@@ -54,10 +52,7 @@ mod tests {
 
     /// A hash that, as a number, is Σ indices[i] × 7776^i.
     fn hash_of(indices: [u128; WORDS]) -> [u8; 32] {
-        let number = indices
-            .iter()
-            .rev()
-            .fold(0_u128, |number, index| number * 7776 + index);
+        let number = indices.iter().rev().fold(0_u128, |number, index| number * 7776 + index);
         let mut hash = [0; 32];
         hash[16..].copy_from_slice(&number.to_be_bytes());
         hash
@@ -69,22 +64,13 @@ mod tests {
         assert_eq!(list.len(), 7776);
         assert_eq!(list.first(), Some(&"abacus"));
         assert_eq!(list.last(), Some(&"zoom"));
-        assert!(
-            list.iter()
-                .all(|word| !word.is_empty() && !word.contains(' '))
-        );
+        assert!(list.iter().all(|word| !word.is_empty() && !word.contains(' ')));
     }
 
     #[test]
     fn words_are_the_digits_of_the_hash_in_base_7776() {
-        assert_eq!(
-            six_words(&[0; 32]),
-            "abacus abacus abacus abacus abacus abacus"
-        );
-        assert_eq!(
-            six_words(&hash_of([0, 1, 2, 3, 4, 7775])),
-            "abacus abdomen abdominal abide abiding zoom"
-        );
+        assert_eq!(six_words(&[0; 32]), "abacus abacus abacus abacus abacus abacus");
+        assert_eq!(six_words(&hash_of([0, 1, 2, 3, 4, 7775])), "abacus abdomen abdominal abide abiding zoom");
     }
 
     #[test]

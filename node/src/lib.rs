@@ -6,9 +6,23 @@
 pub mod engine;
 
 #[cfg(feature = "node")]
+pub mod cli;
+#[cfg(feature = "node")]
+pub mod config;
+#[cfg(feature = "node")]
+pub mod demo;
+#[cfg(feature = "node")]
 pub mod disk;
 #[cfg(feature = "node")]
 pub mod driver;
+#[cfg(feature = "node")]
+pub mod error;
+#[cfg(feature = "node")]
+pub mod export;
+#[cfg(feature = "node")]
+pub mod home;
+#[cfg(feature = "node")]
+pub mod log;
 #[cfg(feature = "node")]
 pub mod net;
 #[cfg(feature = "node")]

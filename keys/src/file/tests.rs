@@ -18,22 +18,13 @@ fn created() -> (tempfile::TempDir, PathBuf, Identity) {
 
 fn refusal(path: &Path) -> (String, Option<String>) {
     let error = load(path).unwrap_err();
-    (
-        error.to_string().replace(&*path.to_string_lossy(), "KEY"),
-        error.hint(),
-    )
+    (error.to_string().replace(&*path.to_string_lossy(), "KEY"), error.hint())
 }
 
 #[test]
 fn a_created_key_loads_again() {
     let (_folder, path, identity) = created();
-    let KeyFile::Open {
-        identity: loaded,
-        comment,
-    } = load(&path).unwrap()
-    else {
-        panic!("locked")
-    };
+    let KeyFile::Open { identity: loaded, comment } = load(&path).unwrap() else { panic!("locked") };
     assert_eq!(loaded.public(), identity.public());
     assert_eq!(*loaded.seed(), *identity.seed());
     assert_eq!(comment, "Army3");
@@ -44,43 +35,24 @@ fn a_locked_key_opens_with_its_passphrase_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("role.key");
     let identity = Identity::from_seed(&[3; 32]);
-    create(
-        &path,
-        &identity,
-        "Army3",
-        Some(&passphrase("correct horse")),
-    )
-    .unwrap();
+    create(&path, &identity, "Army3", Some(&passphrase("correct horse"))).unwrap();
     let file = load(&path).unwrap();
     assert_eq!(file.public(), identity.public());
-    let KeyFile::Locked(locked) = file else {
-        panic!("not locked")
-    };
+    let KeyFile::Locked(locked) = file else { panic!("not locked") };
     for wrong in ["", "correct horse ", "incorrect"] {
         let error = locked.unlock(&passphrase(wrong)).unwrap_err();
-        assert!(
-            matches!(error, UnlockError::WrongPassphrase { .. }),
-            "{wrong:?}: {error}"
-        );
+        assert!(matches!(error, UnlockError::WrongPassphrase { .. }), "{wrong:?}: {error}");
         assert!(error.hint().unwrap().starts_with("try again"));
     }
     let (unlocked, comment) = locked.unlock(&passphrase("correct horse")).unwrap();
-    assert_eq!(
-        (unlocked.public(), comment.as_str()),
-        (identity.public(), "Army3")
-    );
+    assert_eq!((unlocked.public(), comment.as_str()), (identity.public(), "Army3"));
 }
 
 #[test]
 fn an_empty_passphrase_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("role.key");
-    let refused = create(
-        &path,
-        &Identity::from_seed(&[3; 32]),
-        "",
-        Some(&passphrase("")),
-    );
+    let refused = create(&path, &Identity::from_seed(&[3; 32]), "", Some(&passphrase("")));
     assert!(matches!(refused, Err(CreateError::EmptyPassphrase)));
     assert!(!path.exists());
 }
@@ -90,17 +62,10 @@ fn an_existing_file_is_never_replaced() {
     let (folder, path, identity) = created();
     let before = fs::read(&path).unwrap();
     let refused = create(&path, &Identity::from_seed(&[4; 32]), "Navy1", None);
-    assert!(
-        matches!(refused, Err(CreateError::Exists { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(CreateError::Exists { .. })), "{refused:?}");
     assert_eq!(fs::read(&path).unwrap(), before);
     assert_eq!(load(&path).unwrap().public(), identity.public());
-    assert_eq!(
-        fs::read_dir(folder.path()).unwrap().count(),
-        1,
-        "the temporary file is gone"
-    );
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "the temporary file is gone");
 }
 
 #[test]
@@ -108,32 +73,17 @@ fn a_folder_that_is_missing_is_an_error_that_names_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("nowhere").join("role.key");
     let refused = create(&path, &Identity::from_seed(&[3; 32]), "", None).unwrap_err();
-    assert_eq!(
-        refused.to_string(),
-        format!("cannot write {}", path.display())
-    );
+    assert_eq!(refused.to_string(), format!("cannot write {}", path.display()));
 }
 
 #[test]
 fn a_missing_file_a_folder_and_an_overlong_file_are_refused() {
     let (folder, path, _) = created();
-    assert_eq!(
-        refusal(&folder.path().join("no.key")).0,
-        "no key file at KEY"
-    );
+    assert_eq!(refusal(&folder.path().join("no.key")).0, "no key file at KEY");
     assert_eq!(refusal(folder.path()).0, "KEY is not a regular file");
-    OpenOptions::new()
-        .append(true)
-        .open(&path)
-        .unwrap()
-        .write_all(&[b'\n'; 16 * 1024])
-        .unwrap();
+    OpenOptions::new().append(true).open(&path).unwrap().write_all(&[b'\n'; 16 * 1024]).unwrap();
     let (message, _) = refusal(&path);
-    assert!(
-        message.starts_with("KEY is 16")
-            && message.ends_with("more than a key file can be (16384)"),
-        "{message}"
-    );
+    assert!(message.starts_with("KEY is 16") && message.ends_with("more than a key file can be (16384)"), "{message}");
 }
 
 #[test]
@@ -173,29 +123,14 @@ fn bytes_that_are_no_text_are_refused() {
 fn a_key_with_absurd_hashing_is_refused_at_once() {
     let identity = Identity::from_seed(&[3; 32]);
     let key = PrivateKey::new(Ed25519Keypair::from(&identity.0).into(), "").unwrap();
-    let kdf = Kdf::Bcrypt {
-        salt: vec![1; 16],
-        rounds: 1,
-    };
-    let key = key
-        .encrypt_with(ssh_key::Cipher::Aes256Ctr, kdf, 0, "p")
-        .unwrap();
+    let kdf = Kdf::Bcrypt { salt: vec![1; 16], rounds: 1 };
+    let key = key.encrypt_with(ssh_key::Cipher::Aes256Ctr, kdf, 0, "p").unwrap();
     let mut bytes = key.to_bytes().unwrap().to_vec();
     let salt = bytes.windows(16).position(|part| part == [1; 16]).unwrap();
     bytes[salt + 16..salt + 20].fill(0xff);
     let key = PrivateKey::from_bytes(&bytes).unwrap();
-    let locked = LockedKey {
-        path: "role.key".into(),
-        public: identity.public(),
-        key,
-    };
-    assert!(matches!(
-        locked.unlock(&passphrase("p")),
-        Err(UnlockError::TooManyRounds {
-            found: u32::MAX,
-            ..
-        })
-    ));
+    let locked = LockedKey { path: "role.key".into(), public: identity.public(), key };
+    assert!(matches!(locked.unlock(&passphrase("p")), Err(UnlockError::TooManyRounds { found: u32::MAX, .. })));
 }
 
 #[test]
@@ -228,21 +163,12 @@ mod unix {
     #[test]
     fn a_mode_looser_than_0600_is_refused_with_the_chmod_that_mends_it() {
         let (_folder, path, _) = created();
-        for mode in [
-            0o644, 0o640, 0o604, 0o601, 0o610, 0o620, 0o660, 0o666, 0o777,
-        ] {
+        for mode in [0o644, 0o640, 0o604, 0o601, 0o610, 0o620, 0o660, 0o666, 0o777] {
             set_mode(&path, mode);
             let (message, hint) = refusal(&path);
-            assert_eq!(
-                message,
-                format!("KEY is open to others: mode {mode:04o}, expected 0600")
-            );
+            assert_eq!(message, format!("KEY is open to others: mode {mode:04o}, expected 0600"));
             assert_eq!(hint, Some(format!("chmod 600 {}", path.display())));
-            assert_eq!(
-                fs::metadata(&path).unwrap().mode() & 0o7777,
-                mode,
-                "the file is untouched"
-            );
+            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, mode, "the file is untouched");
         }
         for mode in [0o600, 0o400] {
             set_mode(&path, mode);
@@ -264,10 +190,7 @@ mod unix {
     fn a_pipe_is_refused_and_not_waited_for() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pipe");
-        let made = std::process::Command::new("mkfifo")
-            .arg(&path)
-            .status()
-            .unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
         assert!(made.success());
         assert!(matches!(load(&path), Err(LoadError::NotAFile { .. })));
     }
@@ -278,10 +201,7 @@ mod unix {
         // Only the superuser can give a file away, and only it could have opened one that is not its own.
         if std::os::unix::fs::chown(&path, Some(12345), None).is_ok() {
             let (message, hint) = refusal(&path);
-            assert_eq!(
-                message,
-                "KEY belongs to user 12345, not to user 0 who runs this"
-            );
+            assert_eq!(message, "KEY belongs to user 12345, not to user 0 who runs this");
             assert_eq!(hint, Some(format!("chown 0 {}", path.display())));
         }
     }
@@ -292,21 +212,9 @@ fn a_public_file_gives_key_and_comment() {
     let (folder, path, identity) = created();
     let public = folder.path().join("role.key.pub");
     fs::write(&public, identity.public().to_openssh("Army3") + "\n").unwrap();
-    assert_eq!(
-        load_public(&public).unwrap(),
-        (identity.public(), "Army3".to_owned())
-    );
+    assert_eq!(load_public(&public).unwrap(), (identity.public(), "Army3".to_owned()));
     let error = load_public(&path).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            LoadError::Key {
-                source: PublicKeyError::PrivateGiven,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, LoadError::Key { source: PublicKeyError::PrivateGiven, .. }), "{error}");
     assert!(error.hint().unwrap().contains(".pub"));
 }
 

@@ -5,14 +5,8 @@ use proptest::prelude::*;
 use super::*;
 
 fn bytes<const N: usize>(hex: &str) -> [u8; N] {
-    let digits: Vec<u8> = hex
-        .bytes()
-        .map(|c| (c as char).to_digit(16).unwrap() as u8)
-        .collect();
-    let bytes: Vec<u8> = digits
-        .chunks(2)
-        .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))
-        .collect();
+    let digits: Vec<u8> = hex.bytes().map(|c| (c as char).to_digit(16).unwrap() as u8).collect();
+    let bytes: Vec<u8> = digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
     bytes.try_into().unwrap()
 }
 
@@ -38,10 +32,7 @@ fn keys_and_signatures_are_those_of_rfc_8032() {
         let identity = Identity::from_seed(&bytes(seed));
         assert_eq!(identity.public().as_bytes(), &bytes(public));
         assert_eq!(identity.sign(message).as_bytes(), &bytes(signature));
-        identity
-            .public()
-            .verify(message, &Signature::from_bytes(bytes(signature)))
-            .unwrap();
+        identity.public().verify(message, &Signature::from_bytes(bytes(signature))).unwrap();
         assert_eq!(*identity.seed(), bytes(seed));
     }
 }
@@ -51,22 +42,13 @@ fn a_signature_fits_one_key_and_one_message() {
     let (one, other) = (Identity::from_seed(&[1; 32]), Identity::from_seed(&[2; 32]));
     let signature = one.sign(b"hold the bridge");
     assert_eq!(one.public().verify(b"hold the bridge", &signature), Ok(()));
-    assert_eq!(
-        one.public().verify(b"leave the bridge", &signature),
-        Err(BadSignature)
-    );
-    assert_eq!(
-        other.public().verify(b"hold the bridge", &signature),
-        Err(BadSignature)
-    );
+    assert_eq!(one.public().verify(b"leave the bridge", &signature), Err(BadSignature));
+    assert_eq!(other.public().verify(b"hold the bridge", &signature), Err(BadSignature));
 }
 
 #[test]
 fn two_generated_keys_differ() {
-    assert_ne!(
-        Identity::generate().unwrap().public(),
-        Identity::generate().unwrap().public()
-    );
+    assert_ne!(Identity::generate().unwrap().public(), Identity::generate().unwrap().public());
 }
 
 #[test]
@@ -80,10 +62,7 @@ fn points_of_small_order_are_refused() {
     ];
     for point in weak {
         let refused = PublicKey::from_bytes(&bytes(point));
-        assert!(
-            matches!(refused, Err(PublicKeyError::Weak)),
-            "{point}: {refused:?}"
-        );
+        assert!(matches!(refused, Err(PublicKeyError::Weak)), "{point}: {refused:?}");
     }
 }
 
@@ -93,31 +72,20 @@ fn a_second_encoding_of_a_point_is_refused() {
     let first = bytes("0300000000000000000000000000000000000000000000000000000000000000");
     let second = bytes("f0ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f");
     PublicKey::from_bytes(&first).unwrap();
-    assert!(matches!(
-        PublicKey::from_bytes(&second),
-        Err(PublicKeyError::NotCanonical)
-    ));
+    assert!(matches!(PublicKey::from_bytes(&second), Err(PublicKeyError::NotCanonical)));
 }
 
 #[test]
 fn bytes_off_the_curve_are_refused() {
-    let refused = PublicKey::from_bytes(&bytes(
-        "0200000000000000000000000000000000000000000000000000000000000000",
-    ));
-    assert!(
-        matches!(refused, Err(PublicKeyError::NotAPoint)),
-        "{refused:?}"
-    );
+    let refused = PublicKey::from_bytes(&bytes("0200000000000000000000000000000000000000000000000000000000000000"));
+    assert!(matches!(refused, Err(PublicKeyError::NotAPoint)), "{refused:?}");
 }
 
 #[test]
 fn nothing_of_the_secret_is_in_the_debug_form() {
     let identity = Identity::from_seed(&[7; 32]);
     let shown = format!("{identity:?}");
-    assert_eq!(
-        shown,
-        format!("Identity({})", identity.public().fingerprint())
-    );
+    assert_eq!(shown, format!("Identity({})", identity.public().fingerprint()));
     assert!(shown.starts_with("Identity(SHA256:"));
 }
 
@@ -129,46 +97,22 @@ fn a_public_line_keeps_its_comment_and_stays_one_line() {
     let (read, comment) = PublicKey::from_openssh(&line).unwrap();
     assert_eq!(read, key);
     assert_eq!(comment, "Army3ssh-ed25519 AAAA[2J");
-    assert_eq!(
-        PublicKey::from_openssh(&format!("  {}\r\n", key.to_openssh(""))).unwrap(),
-        (key, String::new())
-    );
+    assert_eq!(PublicKey::from_openssh(&format!("  {}\r\n", key.to_openssh(""))).unwrap(), (key, String::new()));
 }
 
 #[test]
 fn what_is_no_ed25519_public_line_is_refused_by_what_it_is() {
     let line = Identity::from_seed(&[3; 32]).public().to_openssh("Army3");
     let refusal = |text: &str| PublicKey::from_openssh(text).unwrap_err().to_string();
-    assert_eq!(
-        refusal(""),
-        "not a public key line: it does not begin with ssh-ed25519"
-    );
-    assert_eq!(
-        refusal("hello"),
-        "not a public key line: it does not begin with ssh-ed25519"
-    );
+    assert_eq!(refusal(""), "not a public key line: it does not begin with ssh-ed25519");
+    assert_eq!(refusal("hello"), "not a public key line: it does not begin with ssh-ed25519");
     assert_eq!(refusal("ssh-rsa AAAA x"), "not an Ed25519 key but ssh-rsa");
-    assert_eq!(
-        refusal("ecdsa-sha2-nistp256 AAAA x"),
-        "not an Ed25519 key but ecdsa-sha2-nistp256"
-    );
-    assert_eq!(
-        refusal("sk-ssh-ed25519@openssh.com AAAA x"),
-        "not an Ed25519 key but sk-ssh-ed25519@openssh.com"
-    );
-    assert_eq!(
-        refusal("-----BEGIN OPENSSH PRIVATE KEY-----\n"),
-        "a private key was given where a public one belongs"
-    );
-    assert_eq!(
-        refusal(&format!("{line}\n{line}")),
-        "several lines where one public key belongs"
-    );
+    assert_eq!(refusal("ecdsa-sha2-nistp256 AAAA x"), "not an Ed25519 key but ecdsa-sha2-nistp256");
+    assert_eq!(refusal("sk-ssh-ed25519@openssh.com AAAA x"), "not an Ed25519 key but sk-ssh-ed25519@openssh.com");
+    assert_eq!(refusal("-----BEGIN OPENSSH PRIVATE KEY-----\n"), "a private key was given where a public one belongs");
+    assert_eq!(refusal(&format!("{line}\n{line}")), "several lines where one public key belongs");
     assert_eq!(refusal("ssh-ed25519 AAAA!"), "damaged public key line");
-    assert_eq!(
-        refusal(&format!("{line} {}", "x".repeat(9000))),
-        "public key line of 9087 bytes, longer than 8192"
-    );
+    assert_eq!(refusal(&format!("{line} {}", "x".repeat(9000))), "public key line of 9087 bytes, longer than 8192");
 }
 
 #[test]
@@ -176,10 +120,7 @@ fn a_weak_key_in_a_public_line_is_refused() {
     let mut identity_point = [0; 32];
     identity_point[0] = 1;
     let line = PublicKey(identity_point).to_openssh("mole");
-    assert!(matches!(
-        PublicKey::from_openssh(&line),
-        Err(PublicKeyError::Weak)
-    ));
+    assert!(matches!(PublicKey::from_openssh(&line), Err(PublicKeyError::Weak)));
 }
 
 proptest! {

@@ -5,14 +5,8 @@ use proptest::prelude::*;
 use super::*;
 
 fn bytes(hex: &str) -> [u8; 32] {
-    let digits: Vec<u8> = hex
-        .bytes()
-        .map(|c| (c as char).to_digit(16).unwrap() as u8)
-        .collect();
-    let bytes: Vec<u8> = digits
-        .chunks(2)
-        .map(|pair| pair[0] << 4 | pair[1])
-        .collect();
+    let digits: Vec<u8> = hex.bytes().map(|c| (c as char).to_digit(16).unwrap() as u8).collect();
+    let bytes: Vec<u8> = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect();
     bytes.try_into().unwrap()
 }
 
@@ -23,31 +17,18 @@ fn mapped(public: &PublicKey) -> [u8; 32] {
 #[test]
 fn the_map_takes_the_base_point_of_one_curve_to_that_of_the_other() {
     // RFC 7748 §4.1: y = 4/5 on edwards25519 is u = 9 on curve25519.
-    let base = PublicKey::from_bytes(&bytes(
-        "5866666666666666666666666666666666666666666666666666666666666666",
-    ))
-    .unwrap();
-    assert_eq!(
-        mapped(&base),
-        bytes("0900000000000000000000000000000000000000000000000000000000000000")
-    );
+    let base =
+        PublicKey::from_bytes(&bytes("5866666666666666666666666666666666666666666666666666666666666666")).unwrap();
+    assert_eq!(mapped(&base), bytes("0900000000000000000000000000000000000000000000000000000000000000"));
 }
 
 #[test]
 fn the_map_gives_the_pair_that_libsodium_documents() {
     // The worked example of libsodium's crypto_sign_ed25519_{pk,sk}_to_curve25519 tests.
-    let identity = Identity::from_seed(&bytes(
-        "421151a459faeade3d247115f94aedae42318124095afabe4d1451a559faedee",
-    ));
-    assert_eq!(
-        mapped(&identity.public()),
-        bytes("f1814f0e8ff1043d8a44d25babff3cedcae6c22c3edaa48f857ae70de2baae50")
-    );
+    let identity = Identity::from_seed(&bytes("421151a459faeade3d247115f94aedae42318124095afabe4d1451a559faedee"));
+    assert_eq!(mapped(&identity.public()), bytes("f1814f0e8ff1043d8a44d25babff3cedcae6c22c3edaa48f857ae70de2baae50"));
     let secret = <Kem as hpke::Kem>::PrivateKey::from_bytes(&identity.0.to_scalar_bytes()).unwrap();
-    assert_eq!(
-        secret.to_bytes().as_slice(),
-        bytes("8052030376d47112be7f73ed7a019293dd12ad910b654455798b4667d73de166")
-    );
+    assert_eq!(secret.to_bytes().as_slice(), bytes("8052030376d47112be7f73ed7a019293dd12ad910b654455798b4667d73de166"));
 }
 
 #[test]
@@ -65,10 +46,7 @@ fn only_the_recipient_opens_a_seal_and_only_under_its_context() {
 fn sealing_twice_gives_different_bytes() {
     let public = Identity::from_seed(&[3; 32]).public();
     let key = GroupKey::generate().unwrap();
-    assert_ne!(
-        seal(&public, b"", &key).unwrap(),
-        seal(&public, b"", &key).unwrap()
-    );
+    assert_ne!(seal(&public, b"", &key).unwrap(), seal(&public, b"", &key).unwrap());
 }
 
 #[test]
@@ -85,20 +63,8 @@ fn a_seal_of_another_length_is_refused() {
     let identity = Identity::from_seed(&[3; 32]);
     let mut sealed = seal(&identity.public(), b"", &GroupKey::from_bytes([1; 32])).unwrap();
     sealed.push(0);
-    assert_eq!(
-        open(&identity, b"", &sealed),
-        Err(OpenError::Length {
-            found: 81,
-            expected: 80
-        })
-    );
-    assert_eq!(
-        open(&identity, b"", &[]),
-        Err(OpenError::Length {
-            found: 0,
-            expected: 80
-        })
-    );
+    assert_eq!(open(&identity, b"", &sealed), Err(OpenError::Length { found: 81, expected: 80 }));
+    assert_eq!(open(&identity, b"", &[]), Err(OpenError::Length { found: 0, expected: 80 }));
 }
 
 #[test]
@@ -106,31 +72,16 @@ fn too_long_a_context_is_an_error_and_no_panic() {
     let identity = Identity::from_seed(&[3; 32]);
     let long = vec![0; MAX_INFO_LEN + 1];
     let refused = seal(&identity.public(), &long, &GroupKey::from_bytes([1; 32]));
-    assert!(matches!(
-        refused,
-        Err(SealError::InfoTooLong {
-            found: 1025,
-            limit: 1024
-        })
-    ));
-    assert_eq!(
-        open(&identity, &long, &[0; SEALED_LEN]),
-        Err(OpenError::NotForUs)
-    );
+    assert!(matches!(refused, Err(SealError::InfoTooLong { found: 1025, limit: 1024 })));
+    assert_eq!(open(&identity, &long, &[0; SEALED_LEN]), Err(OpenError::NotForUs));
     let longest = &long[..MAX_INFO_LEN];
     let sealed = seal(&identity.public(), longest, &GroupKey::from_bytes([1; 32])).unwrap();
-    assert_eq!(
-        open(&identity, longest, &sealed),
-        Ok(GroupKey::from_bytes([1; 32]))
-    );
+    assert_eq!(open(&identity, longest, &sealed), Ok(GroupKey::from_bytes([1; 32])));
 }
 
 #[test]
 fn nothing_of_a_group_key_is_in_its_debug_form() {
-    assert_eq!(
-        format!("{:?}", GroupKey::from_bytes([42; 32])),
-        "GroupKey(…)"
-    );
+    assert_eq!(format!("{:?}", GroupKey::from_bytes([42; 32])), "GroupKey(…)");
 }
 
 proptest! {

@@ -1,0 +1,115 @@
+//! The command line: one file per command.
+
+mod demo;
+mod export;
+mod log;
+mod member;
+mod output;
+mod rekey;
+mod roster;
+mod start;
+mod stored;
+mod time;
+mod unit;
+
+use clap::{Parser, Subcommand};
+
+use self::output::Output;
+use crate::config::Settings;
+use crate::error::CommandError;
+
+/// What stands below the list of commands.
+const AFTER_HELP: &str = "\
+First steps:
+  muster demo                                                      see a whole unit talk, on this machine
+  muster unit create --name \"1st Brigade\" --chief Chief            on the chief's device
+  muster member add Army1 --role leader --troop army --out army1   there too: a home for Army1's device
+  muster --home army1 start                                        on Army1's device
+
+Exit codes: 0 done, 1 could not be carried out, 2 usage, 3 store damaged or in use";
+
+/// Peer-to-peer mesh chat for units that must keep talking with no server.
+///
+/// A unit is founded once, on the chief's device. Every member gets a home folder, and starts a node on it; the nodes
+/// find each other on the local network, and what they say follows the chain of command.
+#[derive(Debug, Parser)]
+#[command(
+    name = "muster",
+    version,
+    arg_required_else_help = true,
+    after_help = AFTER_HELP
+)]
+pub struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Found a unit
+    #[command(subcommand)]
+    Unit(unit::UnitCommand),
+    /// Add, list and remove members
+    #[command(subcommand)]
+    Member(member::MemberCommand),
+    /// Replace the group keys, so that what is said from now on needs the new ones
+    Rekey(rekey::RekeyArgs),
+    /// Show who is who
+    #[command(subcommand)]
+    Roster(roster::RosterCommand),
+    /// Start the node, and the chat at a terminal
+    Start(start::StartArgs),
+    Export(export::ExportArgs),
+    Log(log::LogArgs),
+    /// Let a whole unit talk on this machine, and show every member's screen
+    Demo(demo::DemoArgs),
+}
+
+impl Cli {
+    /// Runs the command that was given.
+    ///
+    /// # Errors
+    /// When it could not be carried out; the error says what to tell the person and how to exit.
+    pub fn run(self) -> Result<(), CommandError> {
+        let Self { settings, command } = self;
+        // A screen writes to standard output by itself, so what holds it is made only for a command's answer.
+        let output = Output::standard;
+        match command {
+            Command::Unit(command) => unit::run(&settings, command, &mut output()),
+            Command::Member(command) => member::run(&settings, command, &mut output()),
+            Command::Rekey(args) => rekey::run(&settings, &args, &mut output()),
+            Command::Roster(command) => roster::run(&settings, command, &mut output()),
+            Command::Start(args) => start::run(&settings, args),
+            Command::Export(args) => export::run(&settings, args, &mut output()),
+            Command::Log(args) => log::run(&settings, &args),
+            Command::Demo(args) => demo::run(args, &mut output()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_an_environment_variable() {
+        fn check(command: &clap::Command) {
+            for flag in command.get_opts().chain(command.get_arguments().filter(|flag| flag.get_long().is_some())) {
+                let built_in = matches!(flag.get_id().as_str(), "help" | "version");
+                let env = flag.get_env().and_then(|env| env.to_str()).unwrap_or_default();
+                assert!(built_in || env.starts_with("MUSTER_"), "--{} of {}", flag.get_id(), command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
+}

@@ -1,0 +1,20 @@
+//! The `muster` program: reads the command line, runs the command, and says what went wrong.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use muster::cli::Cli;
+use muster::error::Kind;
+
+#[allow(clippy::print_stderr, reason = "the one place where a failure is told")]
+fn main() -> ExitCode {
+    match Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if error.kind() != Kind::ReaderGone {
+                eprintln!("{error}");
+            }
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The commands that work on a home folder, run as a person runs them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod ground;
+mod key_files;
+mod members;
+mod rosters;
+mod terminal;
+mod units;
