@@ -55,7 +55,7 @@ enum Command {
     #[command(subcommand)]
     Member(member::MemberCommand),
     /// Replace the group keys, so that what is said from now on needs the new ones
-    Rekey(rekey::RekeyArgs),
+    Rekey,
     /// Show who is who
     #[command(subcommand)]
     Roster(roster::RosterCommand),
@@ -79,7 +79,7 @@ impl Cli {
         match command {
             Command::Unit(command) => unit::run(&settings, command, &mut output()),
             Command::Member(command) => member::run(&settings, command, &mut output()),
-            Command::Rekey(args) => rekey::run(&settings, &args, &mut output()),
+            Command::Rekey => rekey::run(&settings, &mut output()),
             Command::Roster(command) => roster::run(&settings, command, &mut output()),
             Command::Start(args) => start::run(&settings, args),
             Command::Export(args) => export::run(&settings, args, &mut output()),

@@ -1,17 +1,12 @@
 //! `muster rekey`: new group keys.
 
-use clap::Args;
-
 use super::output::Output;
 use super::time;
 use crate::config::Settings;
 use crate::error::CommandError;
 use crate::home::Locking;
 
-#[derive(Debug, Args)]
-pub(super) struct RekeyArgs {}
-
-pub(super) fn run(settings: &Settings, _args: &RekeyArgs, output: &mut Output) -> Result<(), CommandError> {
+pub(super) fn run(settings: &Settings, output: &mut Output) -> Result<(), CommandError> {
     let now = time::now();
     let (home, mut opened) = settings.open(Locking::Take, now)?;
     let before = opened.roster.clone();

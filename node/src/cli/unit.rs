@@ -64,7 +64,10 @@ fn create(settings: &Settings, args: &CreateArgs, output: &mut Output) -> Result
     home.write_roster(&roster).map_err(|error| CommandError::failed("the roster was not written").because(&error))?;
     output.line(format_args!("Founded {} in {}.", roster.unit_name(), home.dir().display()))?;
     output.line(format_args!("Its words, to compare by voice: {}", roster.unit().words()))?;
-    output.line("Next: muster member add NAME --role leader --troop TROOP --out DIR")
+    output.line(format_args!(
+        "Next: muster --home {} member add NAME --role leader --troop TROOP --out DIR",
+        home.dir().display()
+    ))
 }
 
 /// The commander's role key: the one that lies in the home, or a new one.

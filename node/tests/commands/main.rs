@@ -5,5 +5,6 @@ mod ground;
 mod key_files;
 mod members;
 mod rosters;
+#[cfg(target_os = "linux")]
 mod terminal;
 mod units;

@@ -2,16 +2,22 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::ground::Ground;
 
+const PASSPHRASE: &str = "Passphrase for chief/role.key: ";
+
+/// How long the program may take to turn the terminal's echo off.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// Runs the program at a terminal of its own and types each answer once its question has appeared.
 ///
-/// Gives the exit code and everything the terminal showed.
+/// Gives the exit code and what the terminal showed.
 fn at_terminal(ground: &Ground, words: &str, dialogue: &[(&str, &str)]) -> (i32, String) {
-    let program = format!("{} {words}", env!("CARGO_BIN_EXE_muster"));
-    let mut child = std::process::Command::new("script")
+    let program = format!("tty; exec '{}' {words}", env!("CARGO_BIN_EXE_muster"));
+    let mut child = Command::new("script")
         .args(["--quiet", "--return", "--command", &program, "/dev/null"])
         .current_dir(ground.path(""))
         .env("TZ", "UTC")
@@ -19,22 +25,41 @@ fn at_terminal(ground: &Ground, words: &str, dialogue: &[(&str, &str)]) -> (i32,
         .stdout(Stdio::piped())
         .spawn()
         .expect("script is needed for this test: install util-linux or bsdutils");
-    let (mut keys, mut screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let (mut keys, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let terminal = read_past(&mut output, "\n");
     let mut shown = String::new();
-    let mut seen = 0;
     for (question, answer) in dialogue {
-        while !shown[seen..].contains(question) {
-            let mut bytes = [0; 1024];
-            let read = screen.read(&mut bytes).unwrap();
-            assert!(read > 0, "{question:?} was not asked:\n{shown}");
-            shown.push_str(std::str::from_utf8(&bytes[..read]).unwrap());
+        shown += &read_past(&mut output, question);
+        if *question == PASSPHRASE {
+            await_silence(terminal.trim());
         }
-        seen = shown.len();
         keys.write_all(answer.as_bytes()).unwrap();
-        keys.flush().unwrap();
     }
-    screen.read_to_string(&mut shown).unwrap();
+    output.read_to_string(&mut shown).unwrap();
     (child.wait().unwrap().code().unwrap(), shown.replace('\r', ""))
+}
+
+/// Reads what is shown up to the end of `text`.
+fn read_past(output: &mut impl Read, text: &str) -> String {
+    let mut shown = String::new();
+    while !shown.ends_with(text) {
+        let mut byte = [0];
+        assert_eq!(output.read(&mut byte).unwrap(), 1, "{text:?} never came:\n{shown}");
+        shown.push(char::from(byte[0]));
+    }
+    shown
+}
+
+/// Waits until what is typed at a terminal is no longer shown: the question comes a moment before that.
+fn await_silence(terminal: &str) {
+    let started = Instant::now();
+    while started.elapsed() < PATIENCE {
+        let output = Command::new("stty").args(["-F", terminal, "-a"]).output().unwrap();
+        if String::from_utf8_lossy(&output.stdout).contains(" -echo ") {
+            return;
+        }
+    }
+    panic!("{terminal} still shows what is typed");
 }
 
 fn locked_unit() -> Ground {
@@ -46,8 +71,7 @@ fn locked_unit() -> Ground {
 #[test]
 fn a_passphrase_is_asked_for_and_not_shown() {
     let ground = locked_unit();
-    let (code, shown) =
-        at_terminal(&ground, "--home chief rekey", &[("Passphrase for chief/role.key: ", "correct horse\n")]);
+    let (code, shown) = at_terminal(&ground, "--home chief rekey", &[(PASSPHRASE, "correct horse\n")]);
     assert_eq!(code, 0, "{shown}");
     assert!(shown.contains("heads: epoch 2"), "{shown}");
     assert!(!shown.contains("correct horse"), "{shown}");
@@ -56,17 +80,19 @@ fn a_passphrase_is_asked_for_and_not_shown() {
 #[test]
 fn a_passphrase_may_be_mistyped_twice() {
     let ground = locked_unit();
-    let asked = "Passphrase for chief/role.key: ";
-    let (code, shown) =
-        at_terminal(&ground, "--home chief rekey", &[(asked, "horse\n"), (asked, "\n"), (asked, "correct horse\n")]);
+    let (code, shown) = at_terminal(
+        &ground,
+        "--home chief rekey",
+        &[(PASSPHRASE, "horse\n"), (PASSPHRASE, "\n"), (PASSPHRASE, "correct horse\n")],
+    );
     assert_eq!(code, 0, "{shown}");
 }
 
 #[test]
 fn the_third_wrong_passphrase_ends_it() {
     let ground = locked_unit();
-    let asked = "Passphrase for chief/role.key: ";
-    let (code, shown) = at_terminal(&ground, "--home chief rekey", &[(asked, "a\n"), (asked, "b\n"), (asked, "c\n")]);
+    let (code, shown) =
+        at_terminal(&ground, "--home chief rekey", &[(PASSPHRASE, "a\n"), (PASSPHRASE, "b\n"), (PASSPHRASE, "c\n")]);
     assert_eq!(code, 1, "{shown}");
     assert!(shown.contains("error: wrong passphrase for chief/role.key\nhint: try again"), "{shown}");
 }
