@@ -6,6 +6,7 @@ mod unit;
 
 use std::fs;
 use std::process::{Command, Output};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -17,14 +18,20 @@ use crate::unit::{MUSTER, Node, PATIENCE, poll_until};
 /// How long the whole demo may take.
 const DEMO_LIMIT: Duration = Duration::from_secs(30);
 
+/// One demo at a time: ten nodes are enough for a small machine.
+static STAGE_DOOR: Mutex<()> = Mutex::new(());
+
 /// Where demos are played: a folder for temporary ones, which must be empty afterwards.
 struct Theatre {
     folder: TempDir,
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Theatre {
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        // A demo that failed before is no reason for this one to.
+        let turn = STAGE_DOOR.lock().unwrap_or_else(PoisonError::into_inner);
+        Self { folder: tempfile::tempdir().unwrap(), _turn: turn }
     }
 
     fn command(&self, args: &[&str]) -> Command {
@@ -42,17 +49,19 @@ impl Theatre {
         fs::read_dir(self.folder.path()).unwrap().next().is_none()
     }
 
-    /// How many processes there are whose command line names a home in here.
-    fn count_nodes(&self) -> usize {
+    /// The processes whose command line names a home in here.
+    fn nodes(&self) -> Vec<Pid> {
         let home = self.folder.path().to_str().unwrap();
-        let processes =
-            fs::read_dir("/proc").unwrap().filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok());
-        processes.filter(|line| String::from_utf8_lossy(line).contains(home)).count()
+        let runs_here = |process: &fs::DirEntry| {
+            fs::read(process.path().join("cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(home))
+        };
+        let processes = fs::read_dir("/proc").unwrap().map(Result::unwrap).filter(runs_here);
+        processes.map(|process| Pid::from_raw(process.file_name().to_str().unwrap().parse().unwrap())).collect()
     }
 
     fn expect_no_nodes(&self) {
-        let none = poll_until(Instant::now() + PATIENCE, || (self.count_nodes() == 0).then_some(()));
-        assert!(none.is_some(), "{} nodes are left", self.count_nodes());
+        let none = poll_until(Instant::now() + PATIENCE, || self.nodes().is_empty().then_some(()));
+        assert!(none.is_some(), "left: {:?}", self.nodes());
     }
 }
 
@@ -149,9 +158,14 @@ fn a_person_may_sit_down_as_a_member() {
 
 #[test]
 fn told_to_end_it_leaves_nothing_behind() {
-    let theatre = Theatre::new();
-    let mut demo = Node::spawn("demo", &mut theatre.command(&[]));
-    demo.expect_start("  10 nodes up");
+    for (args, moment) in [(&[][..], "  10 nodes up"), (&["--as", "Chief"], "-- 9 members in reach")] {
+        expect_a_clean_end(&Theatre::new(), args, moment);
+    }
+}
+
+fn expect_a_clean_end(theatre: &Theatre, args: &[&str], moment: &str) {
+    let mut demo = Node::spawn("demo", &mut theatre.command(args));
+    demo.expect_start(moment);
     kill(Pid::from_raw(demo.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
     assert_eq!(demo.wait_end().code(), Some(1));
     assert!(demo.transcript().contains("error: interrupted"), "{}", demo.transcript());
@@ -164,8 +178,20 @@ fn the_nodes_end_even_when_the_demo_is_killed() {
     let theatre = Theatre::new();
     let mut demo = Node::spawn("demo", &mut theatre.command(&[]));
     demo.expect_start("  10 nodes up");
-    assert_eq!(theatre.count_nodes(), 10);
+    assert_eq!(theatre.nodes().len(), 10);
     demo.kill();
+    theatre.expect_no_nodes();
+}
+
+#[test]
+fn a_node_that_dies_spoils_the_demo() {
+    let theatre = Theatre::new();
+    let mut demo = Node::spawn("demo", &mut theatre.command(&["--as", "Army3"]));
+    demo.expect_start("Now you are Army3");
+    kill(*theatre.nodes().first().unwrap(), Signal::SIGKILL).unwrap();
+    assert_eq!(demo.wait_end().code(), Some(1));
+    assert!(demo.transcript().contains("'s node "), "{}", demo.transcript());
+    assert!(theatre.is_empty());
     theatre.expect_no_nodes();
 }
 

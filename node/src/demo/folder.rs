@@ -27,6 +27,8 @@ impl Folder {
     pub(super) fn create(keep: bool) -> Result<Self, CommandError> {
         let number = u32::from_le_bytes(muster_keys::random_bytes()?);
         let path = std::env::temp_dir().join(format!("muster-demo-{number:08x}"));
+        // The nodes run elsewhere than this process.
+        let path = std::path::absolute(&path).unwrap_or(path);
         let mut builder = fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);

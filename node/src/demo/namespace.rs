@@ -1,7 +1,5 @@
 //! A network of the demo's own, out of which no packet leaves this machine.
 
-use std::io;
-
 /// Why no network namespace of one's own can be had.
 #[derive(Debug, thiserror::Error)]
 pub enum NamespaceError {
@@ -11,23 +9,24 @@ pub enum NamespaceError {
     Unsupported,
     /// The system does not let this user make one.
     #[cfg(target_os = "linux")]
-    #[error("the system allows no network namespace: {0}")]
+    #[error("the system allows no network namespace")]
     Unshare(#[source] nix::Error),
     /// This user could not be made known in the new namespace.
     #[cfg(target_os = "linux")]
-    #[error("cannot write {path}: {source}")]
+    #[error("cannot write {path}")]
     Map {
         /// The file of the kernel.
         path: &'static str,
         /// What was behind it.
-        source: io::Error,
+        source: std::io::Error,
     },
     /// The kernel could not be talked to about the network.
-    #[error("no netlink socket: {0}")]
-    Netlink(#[source] io::Error),
+    #[cfg(target_os = "linux")]
+    #[error("the kernel cannot be asked for a network")]
+    Netlink(#[source] std::io::Error),
     /// The kernel would not set the network up.
     #[cfg(target_os = "linux")]
-    #[error("the network could not be set up: {0}")]
+    #[error("the new network could not be set up")]
     SetUp(#[source] rtnetlink::Error),
 }
 
@@ -38,16 +37,21 @@ pub enum NamespaceError {
 ///
 /// # Errors
 /// [`NamespaceError`] says which step the system refused.
-#[cfg(not(target_os = "linux"))]
 pub fn enter() -> Result<(), NamespaceError> {
-    Err(NamespaceError::Unsupported)
+    system::enter()
+}
+
+#[cfg(not(target_os = "linux"))]
+mod system {
+    use super::NamespaceError;
+
+    pub(super) fn enter() -> Result<(), NamespaceError> {
+        Err(NamespaceError::Unsupported)
+    }
 }
 
 #[cfg(target_os = "linux")]
-pub use linux::enter;
-
-#[cfg(target_os = "linux")]
-mod linux {
+mod system {
     use std::fs;
     use std::net::{IpAddr, Ipv4Addr};
 
@@ -67,8 +71,7 @@ mod linux {
     /// The whole of [`ADDRESS`]: there is nobody beside it.
     const PREFIX_LEN: u8 = 32;
 
-    /// See the other system's version above.
-    pub fn enter() -> Result<(), NamespaceError> {
+    pub(super) fn enter() -> Result<(), NamespaceError> {
         // Asked before: inside, both are unknown until they are mapped.
         let (user, group) = (getuid(), getgid());
         unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET).map_err(NamespaceError::Unshare)?;

@@ -1,16 +1,12 @@
 //! The network the demo plays on: one of its own where the system lets it, else this machine's loopback.
 
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use super::cast::{CAST, Part};
 use super::namespace::{self, NamespaceError};
 use super::stage::{Stage, StageError};
 use super::{Options, TRY_NAMESPACE};
 use crate::error::{CommandError, Kind};
-
-/// How long the nodes may take until all have met; usually it is a second or two.
-const MEETING_LIMIT: Duration = Duration::from_secs(12);
 
 /// The line a node prints when all the others are in its reach.
 pub(super) const ALL_MET: &str = "-- 9 members in reach";
@@ -67,7 +63,7 @@ impl Network {
         stage.enter(chief, &self.start_args(stage, chief))?;
         if matches!(self, Self::Loopback { .. }) {
             let awaited = |_: &Stage| format!("{} listening", chief.name);
-            stage.wait(MEETING_LIMIT, awaited, |stage| address(stage, chief).is_some())?;
+            stage.wait(awaited, |stage| address(stage, chief).is_some())?;
         }
         for part in others {
             stage.enter(part, &self.start_args(stage, part))?;
@@ -77,7 +73,7 @@ impl Network {
             stage.screens().filter(|(_, screen)| !has_met(screen)).map(|(part, _)| part.name).collect()
         };
         let awaited = |stage: &Stage| format!("all nodes in reach of {}", alone(stage).join(", "));
-        stage.wait(MEETING_LIMIT, awaited, |stage| alone(stage).is_empty())
+        stage.wait(awaited, |stage| alone(stage).is_empty())
     }
 
     /// The arguments with which a member's node is started: none where nodes find each other by themselves.
@@ -105,18 +101,31 @@ fn try_namespace() -> Option<String> {
         .and_then(|program| Command::new(program).args(TRY_NAMESPACE).stdin(Stdio::null()).output());
     match tried {
         Ok(output) if output.status.success() => None,
+        Ok(output) if output.stderr.is_empty() => Some(format!("the attempt ended with {}", output.status)),
         Ok(output) => Some(reason_in(&String::from_utf8_lossy(&output.stderr))),
         Err(error) => Some(error.to_string()),
     }
 }
 
-/// The one line that says why, of what the other process wrote.
-fn reason_in(errors: &str) -> String {
-    errors.lines().next().unwrap_or("it cannot be told why").trim_start_matches("error: ").to_owned()
+/// What another process reported as its error, in one line.
+fn reason_in(report: &str) -> String {
+    let part = |line| str::trim_start_matches(str::trim_start(line), "error: ").trim_start_matches("because: ");
+    report.lines().map(part).collect::<Vec<_>>().join(": ")
 }
 
 impl From<NamespaceError> for CommandError {
     fn from(error: NamespaceError) -> Self {
         Self::from_error(Kind::Failed, &error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_report_of_a_failure_becomes_one_line() {
+        let report = CommandError::failed("it is not allowed").because(&std::io::Error::other("not by anyone"));
+        assert_eq!(reason_in(&report.to_string()), "it is not allowed: not by anyone");
     }
 }

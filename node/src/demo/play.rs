@@ -9,9 +9,6 @@ use super::script::{EXPORTER, PLAY, SAVED, Step};
 use super::stage::{Stage, StageError};
 use crate::error::{CommandError, Kind};
 
-/// How long one step may take on a machine that is busy with other things; usually it takes milliseconds.
-const STEP_LIMIT: Duration = Duration::from_secs(10);
-
 /// A screen that shows something else than it must.
 #[derive(Debug, thiserror::Error)]
 enum WrongScreen {
@@ -60,7 +57,7 @@ fn say(stage: &mut Stage, who: &'static str, group: &str, text: &str) -> Result<
         readers.filter(|(part, screen)| lacks(part, screen)).map(|(part, _)| part.name).collect()
     };
     let awaited = |stage: &Stage| format!("{who}'s message {text:?} appearing at {}", missing(stage).join(", "));
-    stage.wait(STEP_LIMIT, awaited, |stage| missing(stage).is_empty())?;
+    stage.wait(awaited, |stage| missing(stage).is_empty())?;
     Ok(started.elapsed())
 }
 
@@ -73,29 +70,28 @@ fn type_command(stage: &mut Stage, who: &'static str, line: &str, answer: &str) 
         format!("an answer {answer:?} to {who}'s line {line:?}, but {shown:?}")
     };
     let answered = |stage: &Stage| stage.screen(who).iter().skip(before).any(|shown| shown.starts_with(answer));
-    stage.wait(STEP_LIMIT, awaited, answered)
+    stage.wait(awaited, answered)
 }
 
 /// Makes sure that every screen shows all the messages its member may read, each once, and no other.
 pub(super) fn judge(stage: &Stage) -> Result<(), CommandError> {
-    for (part, screen) in stage.screens() {
-        let must = messages_for(part);
-        let shown: Vec<&String> = screen.iter().filter(|line| line.starts_with('[')).collect();
-        if let Some(line) = shown.iter().find(|line| !must.contains(line)) {
-            let line = line.to_string();
-            return Err(wrong(&WrongScreen::Forbidden { name: part.name, line }));
-        }
-        for line in must {
-            if shown.iter().filter(|shown| ***shown == line).count() != 1 {
-                return Err(wrong(&WrongScreen::NotOnce { name: part.name, line }));
-            }
-        }
-    }
-    Ok(())
+    stage
+        .screens()
+        .try_for_each(|(part, screen)| judge_screen(part, screen))
+        .map_err(|error| CommandError::from_error(Kind::Failed, &error))
 }
 
-fn wrong(screen: &WrongScreen) -> CommandError {
-    CommandError::from_error(Kind::Failed, screen)
+fn judge_screen(part: &Part, screen: &[String]) -> Result<(), WrongScreen> {
+    let name = part.name;
+    let must = messages_for(part);
+    let shown: Vec<&String> = screen.iter().filter(|line| line.starts_with('[')).collect();
+    if let Some(line) = shown.iter().find(|line| !must.contains(line)) {
+        return Err(WrongScreen::Forbidden { name, line: line.to_string() });
+    }
+    match must.into_iter().find(|line| shown.iter().filter(|shown| **shown == line).count() != 1) {
+        Some(line) => Err(WrongScreen::NotOnce { name, line }),
+        None => Ok(()),
+    }
 }
 
 /// All the messages a member must see in the play, as its screen shows them.
@@ -119,4 +115,42 @@ pub(super) fn export_path(stage: &Stage) -> Option<PathBuf> {
     let (_, path) = answer.split_once(" to ")?;
     // The node was told in its home's terms; collected anew, the path is without a `.` in the middle.
     Some(stage.home(EXPORTER).join(path).components().collect())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// Navy2, and the screen it must have.
+    fn navy2() -> (&'static Part, Vec<String>) {
+        let part = CAST.iter().find(|part| part.name == "Navy2").unwrap();
+        let mut screen = messages_for(part);
+        screen.insert(0, "-- 9 members in reach".to_owned());
+        (part, screen)
+    }
+
+    #[test]
+    fn the_right_screen_passes() {
+        let (part, screen) = navy2();
+        assert_eq!(screen.get(2).map(String::as_str), Some("[navy] Navy2 (me): The engines are warm."));
+        judge_screen(part, &screen).unwrap();
+    }
+
+    #[test]
+    fn a_line_of_another_troop_does_not() {
+        let (part, mut screen) = navy2();
+        screen.push("[army] Army1: We march at dawn.".to_owned());
+        let error = judge_screen(part, &screen).unwrap_err().to_string();
+        assert_eq!(error, "Navy2's screen shows what it must not: [army] Army1: We march at dawn.");
+    }
+
+    #[test]
+    fn nor_does_a_line_that_is_missing_or_there_twice() {
+        let (part, screen) = navy2();
+        let error = judge_screen(part, screen.split_last().unwrap().1).unwrap_err();
+        assert!(matches!(error, WrongScreen::NotOnce { .. }), "{error}");
+        let error = judge_screen(part, &[screen.clone(), screen].concat()).unwrap_err();
+        assert!(matches!(error, WrongScreen::NotOnce { .. }), "{error}");
+    }
 }

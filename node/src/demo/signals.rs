@@ -1,6 +1,7 @@
-//! The signals by which a person or the system ends the demo.
+//! The signals by which a person or the system ends the demo, and the demo a node.
 
 use std::io;
+use std::process::Child;
 use std::thread;
 
 /// Calls `end` once when the process is told to end, by Ctrl-C, a closed terminal, or the system.
@@ -41,4 +42,19 @@ pub(super) fn on_end(end: impl FnOnce() + Send + 'static) -> io::Result<()> {
         }
     })?;
     Ok(())
+}
+
+/// Asks a process to end; where that cannot be asked, ends it.
+pub(super) fn ask_to_end(process: &mut Child) {
+    #[cfg(target_os = "linux")]
+    {
+        use nix::sys::signal::{Signal, kill};
+        use nix::unistd::Pid;
+
+        if i32::try_from(process.id()).is_ok_and(|id| kill(Pid::from_raw(id), Signal::SIGTERM).is_ok()) {
+            return;
+        }
+    }
+    // Fails only where it has ended.
+    let _gone = process.kill();
 }

@@ -11,7 +11,11 @@ use std::time::{Duration, Instant};
 use super::cast::Part;
 use super::signals;
 
-/// How long the nodes may take to end when their input has ended, before they are killed.
+/// How long the nodes may take for the whole play, on a machine that is busy with other things; usually it is two
+/// seconds. With [`EXIT_LIMIT`] it makes less than the half minute for which somebody will watch nothing happen.
+const PLAY_LIMIT: Duration = Duration::from_secs(25);
+
+/// How long the nodes may take to end when they are asked to, before they are killed.
 const EXIT_LIMIT: Duration = Duration::from_secs(3);
 
 /// How often an ending process is looked at.
@@ -22,6 +26,8 @@ const GLANCE: Duration = Duration::from_millis(10);
 pub(super) enum StageError {
     #[error("{name}'s node could not be started")]
     Start { name: &'static str, source: io::Error },
+    #[error("{name}'s node got lost")]
+    Lost { name: &'static str, source: io::Error },
     #[error("{name}'s node ended by itself{}", said(.errors))]
     Gone { name: &'static str, errors: String },
     #[error("{name}'s node takes no input")]
@@ -30,8 +36,8 @@ pub(super) enum StageError {
     BadEnd { name: &'static str, status: ExitStatus, errors: String },
     #[error("{name} is not on stage")]
     Absent { name: String },
-    #[error("in {}.{} s {awaited} did not happen", .bound.as_secs(), .bound.subsec_millis() / 100)]
-    TooLate { bound: Duration, awaited: String },
+    #[error("{} s have passed without {awaited}", PLAY_LIMIT.as_secs())]
+    TooLate { awaited: String },
     #[error("interrupted")]
     Interrupted,
     #[error("signals cannot be caught")]
@@ -70,6 +76,7 @@ pub(super) struct Stage {
     actors: Vec<Actor>,
     cues: Receiver<Cue>,
     cue: Sender<Cue>,
+    curfew: Instant,
 }
 
 impl Stage {
@@ -79,7 +86,8 @@ impl Stage {
         let interrupt = cue.clone();
         // The stage may be gone by the time the signal comes.
         signals::on_end(move || drop(interrupt.send(Cue::Interrupt))).map_err(StageError::Signals)?;
-        Ok(Self { folder: folder.to_owned(), actors: Vec::new(), cues, cue })
+        let curfew = Instant::now() + PLAY_LIMIT;
+        Ok(Self { folder: folder.to_owned(), actors: Vec::new(), cues, cue, curfew })
     }
 
     /// A member's home, in which its node works.
@@ -93,7 +101,8 @@ impl Stage {
         let home = self.home(name);
         let start = || {
             let mut command = node(&home, args)?;
-            command.arg("--plain").stdin(Stdio::piped()).stdout(Stdio::piped());
+            // In its home, so that what it saves goes when the home goes.
+            command.arg("--plain").current_dir(&home).stdin(Stdio::piped()).stdout(Stdio::piped());
             command.stderr(File::create(errors_path(&home))?);
             // A group of its own: what a person types to end the chat at the terminal must not end everybody's.
             #[cfg(unix)]
@@ -128,20 +137,18 @@ impl Stage {
         writeln!(input, "{line}").map_err(|source| StageError::Input { name, source })
     }
 
-    /// Waits until something is so, at most for `bound`; `awaited` says what, should it not become so.
+    /// Waits until something is so; `awaited` says what, should it not become so in time.
     pub(super) fn wait(
         &mut self,
-        bound: Duration,
         awaited: impl Fn(&Self) -> String,
         is_so: impl Fn(&Self) -> bool,
     ) -> Result<(), StageError> {
-        let deadline = Instant::now() + bound;
         while !is_so(self) {
-            match self.cues.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            match self.cues.recv_timeout(self.curfew.saturating_duration_since(Instant::now())) {
                 Ok(cue) => self.take(cue)?,
                 // The stage holds a sender itself: there is no other way for this to fail.
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    return Err(StageError::TooLate { bound, awaited: awaited(self) });
+                    return Err(StageError::TooLate { awaited: awaited(self) });
                 }
             }
         }
@@ -198,6 +205,8 @@ impl Stage {
     }
 
     /// Runs a member's node at the terminal for the person who sits there, until that one leaves.
+    ///
+    /// It runs where the person is: what it saves on the person's word is the person's.
     pub(super) fn hand_over(&mut self, name: &str, args: &[String]) -> Result<(), StageError> {
         self.leave(name)?;
         let actor = self.actor_mut(name)?;
@@ -207,13 +216,12 @@ impl Stage {
         let status = loop {
             match person.0.try_wait() {
                 Ok(Some(status)) => break status,
-                Ok(None) => {}
-                Err(source) => return Err(StageError::Start { name, source }),
+                Ok(None) => thread::sleep(GLANCE),
+                Err(source) => return Err(StageError::Lost { name, source }),
             }
             while let Ok(cue) = self.cues.try_recv() {
                 self.take(cue)?;
             }
-            thread::sleep(GLANCE);
         };
         if status.success() { Ok(()) } else { Err(StageError::BadEnd { name, status, errors: String::new() }) }
     }
@@ -235,15 +243,7 @@ impl Actor {
     /// Waits for a node whose input has ended; kills it when the time has come.
     fn end(&mut self, deadline: Instant) -> Result<(), StageError> {
         let name = self.part.name;
-        let status = loop {
-            match self.child.try_wait() {
-                Ok(Some(status)) => break Ok(status),
-                Ok(None) if Instant::now() < deadline => thread::sleep(GLANCE),
-                Ok(None) => break self.child.kill().and_then(|()| self.child.wait()),
-                Err(error) => break Err(error),
-            }
-        };
-        let status = status.map_err(|source| StageError::Start { name, source })?;
+        let status = wait_end(&mut self.child, deadline).map_err(|source| StageError::Lost { name, source })?;
         if let Some(reader) = self.reader.take() {
             // It has nothing to panic about; should it, lines are missing and that is reported.
             let _all_read = reader.join();
@@ -257,13 +257,27 @@ impl Actor {
     }
 }
 
-/// The node at the terminal; killed when dropped, unless it has ended.
+/// Waits for a process that has been asked to end; kills it when the time has come.
+fn wait_end(child: &mut Child, deadline: Instant) -> io::Result<ExitStatus> {
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        thread::sleep(GLANCE);
+    }
+    child.kill()?;
+    child.wait()
+}
+
+/// The node at the terminal; ended when dropped, in a way that lets it put the terminal back in order.
 struct Person(Child);
 
 impl Drop for Person {
     fn drop(&mut self) {
-        let _gone = self.0.kill();
-        let _reaped = self.0.wait();
+        if let Ok(None) = self.0.try_wait() {
+            signals::ask_to_end(&mut self.0);
+            let _ended_or_killed = wait_end(&mut self.0, Instant::now() + EXIT_LIMIT);
+        }
     }
 }
 
@@ -275,7 +289,7 @@ fn node(home: &Path, args: &[String]) -> io::Result<Command> {
             command.env_remove(key);
         }
     }
-    command.arg("--home").arg(home).arg("start").args(args).current_dir(home);
+    command.arg("--home").arg(home).arg("start").args(args);
     Ok(command)
 }
 
