@@ -1,18 +1,19 @@
 //! The engine's state and how each input changes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use muster_keys::{Identity, PublicKey};
 use muster_roles::{Accepted, GroupId, Keyring, Refusal, Roster, Timestamp, permit};
 
 use super::held::Held;
-use super::io::{Effect, GossipHandle, Input, Notice, PostError, RequestId, Verdict};
+use super::io::{Effect, GossipHandle, Input, Notice, PostError, PublishOutcome, RequestId, SyncInput, Verdict};
 use super::outbox::Outbox;
-use super::policy::{Limiter, Permitted};
+use super::policy::{Carry, Limiter, Permitted};
 use super::recent::Recent;
 use super::seal::{self, MAX_TEXT_LEN};
 use super::store::{Fate, RETENTION_MS, Stored};
+use super::sync::{SessionId, Sync, SyncEffect, SyncId};
 use super::time::{Clock, MAX_AHEAD_MS, UnixMillis};
 use super::verify::Verified;
 use super::view::Reader;
@@ -32,6 +33,8 @@ pub struct Boot {
     pub last_seq: BTreeMap<GroupId, u64>,
     /// The time of the newest stored record.
     pub newest: Timestamp,
+    /// Which groups' records this node carries.
+    pub carry: Carry,
 }
 
 /// Everything a node knows and decides by.
@@ -48,8 +51,20 @@ pub struct State {
     recent: Recent,
     held: Held,
     early_documents: Vec<Vec<u8>>,
-    appending: usize,
+    carry: Carry,
+    sync: Sync,
+    /// Where the records that are being stored came from, in the order in which the store answers for them.
+    appending: VecDeque<Batch>,
     store_failed: bool,
+}
+
+/// Records handed to the store together.
+#[derive(Debug)]
+struct Batch {
+    left: usize,
+    new: usize,
+    /// The session that brought them, and whether they end an answer in it.
+    session: Option<(SessionId, bool)>,
 }
 
 /// What judging one received record came to.
@@ -58,6 +73,17 @@ enum Judgement {
     Known,
     Ignored,
     Rejected,
+}
+
+/// Which way a record came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Gossip,
+    Session,
+}
+
+fn sync_effects(effects: Vec<SyncEffect>) -> Vec<Effect> {
+    effects.into_iter().map(Effect::Sync).collect()
 }
 
 impl State {
@@ -79,9 +105,17 @@ impl State {
             recent: Recent::default(),
             held: Held::default(),
             early_documents: Vec::new(),
-            appending: 0,
+            carry: boot.carry,
+            sync: Sync::default(),
+            appending: VecDeque::new(),
             store_failed: false,
         }
+    }
+
+    /// Says what is to be done before anything has happened.
+    pub fn start(&mut self) -> Vec<Effect> {
+        let groups = self.carry.groups(&self.roster, &self.me);
+        sync_effects(self.sync.carry(groups))
     }
 
     /// Takes in one thing that happened at `now` and says what is to be done about it.
@@ -91,16 +125,20 @@ impl State {
             Input::Gossip { handle, group, bytes } => self.on_gossip(handle, &group, &bytes, now),
             Input::Committed { records } => self.on_committed(&records),
             Input::CommitFailed { records } => self.on_commit_failed(&records),
-            Input::Published { group, outcome } => {
-                self.outbox.answered(&group, outcome);
-                self.publish(&group).into_iter().collect()
-            }
+            Input::Published { group, outcome } => self.on_published(&group, outcome),
             Input::Listener { group } => {
                 self.outbox.listener(&group);
                 self.publish(&group).into_iter().collect()
             }
             Input::Documents { documents } => self.on_documents(documents, now),
-            Input::Tick => self.on_tick(now),
+            Input::MemberUp(peer) => sync_effects(self.sync.member_up(&self.me, peer)),
+            Input::MemberDown(peer) => {
+                self.sync.member_down(&peer);
+                Vec::new()
+            }
+            Input::Slow(peer) => sync_effects(self.sync.wish(peer)),
+            Input::Sync(input) => self.on_sync(input, now),
+            Input::Tick { random } => self.on_tick(now, random),
         }
     }
 
@@ -125,13 +163,17 @@ impl State {
     /// Tells whether everything posted has been stored and handed to somebody.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.appending == 0 && self.outbox.is_empty()
+        self.appending.is_empty() && self.outbox.is_empty()
     }
 
     /// Tells whether everything posted has been stored.
     #[must_use]
     pub fn is_stored(&self) -> bool {
-        self.appending == 0
+        self.appending.is_empty()
+    }
+
+    fn appending(&self) -> usize {
+        self.appending.iter().map(|batch| batch.left).sum()
     }
 
     fn on_post(
@@ -145,7 +187,7 @@ impl State {
         match self.post(group, text, nonce, now) {
             Ok(record) => {
                 self.outbox.push(group, record.frame().bytes().clone());
-                let append = self.append(vec![record]);
+                let append = self.append(vec![record], None);
                 append.into_iter().chain(self.publish(group)).collect()
             }
             Err(reason) => vec![Effect::Refused { request, reason }],
@@ -162,7 +204,7 @@ impl State {
         if self.store_failed {
             return Err(PostError::StoreFailed);
         }
-        if self.appending >= MAX_APPENDING {
+        if self.appending() >= MAX_APPENDING {
             return Err(PostError::Busy);
         }
         let text = text.trim();
@@ -200,7 +242,7 @@ impl State {
     fn on_gossip(&mut self, handle: GossipHandle, group: &GroupId, bytes: &[u8], now: UnixMillis) -> Vec<Effect> {
         let (verdict, permitted) = self.judge_message(group, bytes, now);
         let mut effects = vec![Effect::Verdict { handle, verdict }];
-        effects.extend(self.append(permitted));
+        effects.extend(self.append(permitted, None));
         effects
     }
 
@@ -211,7 +253,7 @@ impl State {
         if frames.iter().any(|frame| frame.header().group != *group) {
             return (Verdict::Reject, Vec::new());
         }
-        if self.store_failed || self.appending + frames.len() > MAX_APPENDING {
+        if self.store_failed || self.appending() + frames.len() > MAX_APPENDING {
             return (Verdict::Ignore, Vec::new());
         }
         let (mut rejected, mut ignored) = (false, false);
@@ -240,18 +282,19 @@ impl State {
             return Judgement::Ignored;
         }
         let Ok(record) = Verified::check(frame, self.roster.unit()) else { return Judgement::Rejected };
-        self.judge_verified(record, now)
+        self.judge_verified(record, now, Source::Gossip)
     }
 
-    fn judge_verified(&mut self, record: Verified, now: UnixMillis) -> Judgement {
+    fn judge_verified(&mut self, record: Verified, now: UnixMillis, source: Source) -> Judgement {
         let header = record.frame().header();
         if !self.roster.holds(&header.group, header.charter_version, header.sheet_version) {
             self.held.hold(record);
-            return Judgement::Ignored;
+            // It may be asked for again: a newer roster may come, or what is held be pushed out.
+            return if source == Source::Session { Judgement::Known } else { Judgement::Ignored };
         }
         let (author, time, id) = (header.author, header.time, record.frame().id());
         match Permitted::judge(record, &self.roster, now.0) {
-            Ok(record) if self.limiter.admit(&author, now) => {
+            Ok(record) if source == Source::Session || self.limiter.admit(&author, now) => {
                 self.recent.insert(id);
                 self.clock.observe(time, now);
                 self.learn_own_seq(&record);
@@ -290,22 +333,132 @@ impl State {
         time.ms() <= present_ms.saturating_add(MAX_AHEAD_MS) && time.ms() >= now.0.saturating_sub(RETENTION_MS)
     }
 
-    fn append(&mut self, records: Vec<Permitted>) -> Option<Effect> {
-        self.appending += records.len();
-        (!records.is_empty()).then_some(Effect::Append(records))
+    fn append(&mut self, records: Vec<Permitted>, session: Option<(SessionId, bool)>) -> Option<Effect> {
+        if records.is_empty() {
+            return None;
+        }
+        self.appending.push_back(Batch { left: records.len(), new: 0, session });
+        Some(Effect::Append(records))
     }
 
     fn on_committed(&mut self, records: &[(Permitted, Fate)]) -> Vec<Effect> {
-        self.appending = self.appending.saturating_sub(records.len());
-        let new = records.iter().filter(|(_, fate)| *fate == Fate::New);
-        // What this member may not read, or has no key for, is carried for others and shown to nobody.
-        new.filter_map(|(record, _)| self.reader().row(&Stored::from(record)).ok()).map(Effect::Show).collect()
+        let mut names: BTreeMap<&GroupId, Vec<SyncId>> = BTreeMap::new();
+        let mut effects = Vec::new();
+        for (record, fate) in records {
+            if *fate == Fate::New {
+                let header = record.frame().header();
+                names.entry(&header.group).or_default().push(SyncId::new(header.time, &record.frame().id()));
+                // What this member may not read, or has no key for, is carried for others and shown to nobody.
+                effects.extend(self.reader().row(&Stored::from(record)).ok().map(Effect::Show));
+            }
+        }
+        for (group, names) in names {
+            self.sync.stored(group, names);
+        }
+        for (_, fate) in records {
+            effects.extend(self.settle(usize::from(*fate == Fate::New)));
+        }
+        effects
     }
 
     fn on_commit_failed(&mut self, records: &[Permitted]) -> Vec<Effect> {
-        self.appending = self.appending.saturating_sub(records.len());
-        let first = !std::mem::replace(&mut self.store_failed, true);
-        if first { vec![Effect::Notice(Notice::StoreFailed)] } else { Vec::new() }
+        let mut effects = Vec::new();
+        if !std::mem::replace(&mut self.store_failed, true) {
+            effects.push(Effect::Notice(Notice::StoreFailed));
+        }
+        for _ in records {
+            effects.extend(self.settle(0));
+        }
+        effects
+    }
+
+    /// Counts off one record that the store has answered for; the session that brought it learns when its batch is done.
+    fn settle(&mut self, new: usize) -> Vec<Effect> {
+        let Some(batch) = self.appending.front_mut() else { return Vec::new() };
+        batch.left -= 1;
+        batch.new += new;
+        if batch.left > 0 {
+            return Vec::new();
+        }
+        match self.appending.pop_front() {
+            Some(Batch { session: Some((session, last)), new, .. }) => {
+                sync_effects(self.sync.brought(session, new, last))
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What some queues dropped did not reach everyone: the members that may lack it are compared with.
+    fn on_published(&mut self, group: &GroupId, outcome: PublishOutcome) -> Vec<Effect> {
+        self.outbox.answered(group, outcome);
+        let mut effects: Vec<Effect> = self.publish(group).into_iter().collect();
+        if outcome == PublishOutcome::Dropped {
+            effects.extend(sync_effects(self.sync.wish_all(None)));
+        }
+        effects
+    }
+
+    fn on_sync(&mut self, input: SyncInput, now: UnixMillis) -> Vec<Effect> {
+        let present = UnixMillis(self.clock.present(now).ms());
+        let effects = match input {
+            SyncInput::Indexed { group, names } => self.sync.indexed(&group, names),
+            SyncInput::Withdrawn { group, names } => {
+                self.sync.rejudge(&group, &names);
+                Vec::new()
+            }
+            SyncInput::Opened { session, peer, leading } => {
+                self.sync.opened(session, peer, leading, &self.me, present)
+            }
+            SyncInput::NotOpened(peer) => self.sync.not_opened(&peer),
+            SyncInput::Frame { session, bytes } => self.sync.frame(session, &bytes),
+            SyncInput::Loaded { session, group, records } => self.sync.loaded(session, &group, records),
+            SyncInput::Verified { session, group, records, forged, last } => {
+                return self.on_brought(session, &group, records, forged, last, now);
+            }
+            SyncInput::Closed(session) => self.sync.closed(session),
+        };
+        sync_effects(effects)
+    }
+
+    /// Judges records that a session has brought, like any other: the member at its other end answers for nothing.
+    fn on_brought(
+        &mut self,
+        session: SessionId,
+        group: &GroupId,
+        records: Vec<Verified>,
+        forged: bool,
+        last: bool,
+        now: UnixMillis,
+    ) -> Vec<Effect> {
+        let strays = records.iter().any(|record| record.frame().header().group != *group);
+        if forged || strays || self.store_failed {
+            return sync_effects(self.sync.close(session));
+        }
+        let mut permitted = Vec::with_capacity(records.len());
+        for record in records {
+            let frame = record.frame();
+            let name = SyncId::new(frame.header().time, &frame.id());
+            if self.sync.contains(group, &name) {
+                continue;
+            }
+            match self.judge_brought(record, now) {
+                Judgement::Permitted(record) => permitted.push(record),
+                Judgement::Rejected | Judgement::Ignored => self.sync.refuse(group, name),
+                Judgement::Known => {}
+            }
+        }
+        match self.append(permitted, Some((session, last))) {
+            Some(append) => vec![append],
+            None => sync_effects(self.sync.brought(session, 0, last)),
+        }
+    }
+
+    /// As [`State::judge_record`], but for a session's records: the session bounds them, not their authors' buckets.
+    fn judge_brought(&mut self, record: Verified, now: UnixMillis) -> Judgement {
+        if !self.is_timely(record.frame().header().time, now) {
+            return Judgement::Ignored;
+        }
+        self.judge_verified(record, now, Source::Session)
     }
 
     fn on_documents(&mut self, documents: Vec<Vec<u8>>, now: UnixMillis) -> Vec<Effect> {
@@ -336,6 +489,7 @@ impl State {
         self.limiter.retain(|author| roster.member(author).is_some());
         self.roster = Arc::new(roster);
         let mut effects = vec![Effect::RosterChanged(self.roster.clone())];
+        effects.extend(self.start());
         if self.roster.member(&self.me).is_none() {
             effects.push(Effect::Notice(Notice::NoLongerMember));
         } else if self.roster.version() != before {
@@ -344,16 +498,17 @@ impl State {
         }
         let mut permitted = Vec::new();
         for record in self.held.release() {
-            if let Judgement::Permitted(record) = self.judge_verified(record, now) {
+            if let Judgement::Permitted(record) = self.judge_verified(record, now, Source::Gossip) {
                 permitted.push(record);
             }
         }
-        effects.extend(self.append(permitted));
+        effects.extend(self.append(permitted, None));
         effects
     }
 
-    fn on_tick(&mut self, now: UnixMillis) -> Vec<Effect> {
-        let mut effects = Vec::new();
+    fn on_tick(&mut self, now: UnixMillis, random: u64) -> Vec<Effect> {
+        self.sync.prune(Timestamp::from_ms(now.0.saturating_sub(RETENTION_MS)));
+        let mut effects = sync_effects(self.sync.tick(now, random));
         if !self.early_documents.is_empty() {
             let documents = std::mem::take(&mut self.early_documents);
             effects.extend(self.on_documents(documents, now));
