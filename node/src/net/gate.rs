@@ -59,8 +59,6 @@ enum Stage {
 pub(crate) enum GateEvent<E> {
     /// The connection accepts the streams of the protocols inside from now on.
     Opened {
-        /// The other end.
-        peer: PeerId,
         /// The connection.
         connection: ConnectionId,
     },
@@ -79,11 +77,6 @@ impl<B: NetworkBehaviour> Gated<B> {
     /// Puts a behaviour behind a gate that is closed for every connection.
     pub(crate) fn new(inner: B) -> Self {
         Self { inner, connections: BTreeMap::new(), actions: VecDeque::new() }
-    }
-
-    /// Returns the behaviour inside.
-    pub(crate) fn inner(&self) -> &B {
-        &self.inner
     }
 
     /// Returns the behaviour inside.
@@ -256,7 +249,7 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Gated<B> {
         }
         match event {
             FromHandler::Opened => {
-                self.actions.push_back(ToSwarm::GenerateEvent(GateEvent::Opened { peer, connection }));
+                self.actions.push_back(ToSwarm::GenerateEvent(GateEvent::Opened { connection }));
             }
             FromHandler::Speaking => {
                 self.actions.push_back(ToSwarm::GenerateEvent(GateEvent::Speaking { peer, connection }));

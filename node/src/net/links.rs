@@ -15,6 +15,9 @@ mod tests;
 /// How long a connection may stay without being admitted; a stranger's is gone within 10 seconds whatever it does.
 const PROBATION: Duration = Duration::from_secs(8);
 
+/// How long a refusal is given to arrive: a connection closed at once takes it along.
+const REFUSAL_GRACE: Duration = Duration::from_secs(1);
+
 /// How long an admitted peer may take to tell its topics; one that does not is connected to anew.
 const SILENCE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -57,7 +60,8 @@ pub(crate) struct Link {
     /// How far it has come.
     pub(crate) stage: Stage,
     member: bool,
-    since: Instant,
+    /// Until when it must be admitted.
+    deadline: Instant,
     attached: Option<Instant>,
     heard: bool,
     incarnation: Option<u64>,
@@ -105,7 +109,7 @@ impl Links {
             loopback,
             stage: if fits { Stage::Hello } else { Stage::Closing },
             member,
-            since: now,
+            deadline: now + PROBATION,
             attached: None,
             heard: false,
             incarnation: None,
@@ -182,6 +186,13 @@ impl Links {
         self.of_peer(peer).filter(|(_, link)| is_earlier(link)).map(|(id, _)| id).collect()
     }
 
+    /// Leaves a connection no longer than it takes to be told why.
+    pub(crate) fn dismiss(&mut self, id: ConnectionId, now: Instant) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.deadline = link.deadline.min(now + REFUSAL_GRACE);
+        }
+    }
+
     /// Counts a request; false if the connection has made too many.
     #[must_use]
     pub(crate) fn count_request(&mut self, id: ConnectionId, now: Instant) -> bool {
@@ -210,7 +221,7 @@ impl Links {
     /// Returns connections that have had their time: not admitted yet, or silent since.
     pub(crate) fn overdue(&self, now: Instant) -> Vec<ConnectionId> {
         self.ids(|link| match link.attached {
-            None => now.saturating_duration_since(link.since) >= PROBATION,
+            None => now >= link.deadline,
             Some(attached) => !link.heard && now.saturating_duration_since(attached) >= SILENCE_LIMIT,
         })
     }

@@ -78,6 +78,7 @@ impl Task {
     ) {
         let Judgement::SameUnit { admit, fetch } = hello::judge(&self.roster, &key, hello) else {
             self.refused.insert(peer);
+            self.links.dismiss(connection, Instant::now());
             return self.respond(channel, Response::Refused);
         };
         self.take_note(peer, connection, hello, admit);
@@ -153,13 +154,6 @@ impl Task {
             }
             Some(Ask::Fetch) => self.forget_fetch(&peer),
             None => {}
-        }
-    }
-
-    /// Closes the connection once it has carried the refusal.
-    pub(super) fn on_responded(&mut self, connection: ConnectionId) {
-        if self.links.get(connection).is_some_and(|link| self.refused.contains(&link.peer)) {
-            self.shut(connection);
         }
     }
 

@@ -218,12 +218,10 @@ impl Task {
     /// Subscribes to the topics of the groups to carry, and to no others.
     fn join_topics(&mut self) {
         let Some(role) = self.roster.member(&self.me).map(|member| member.role) else { return self.leave_topics() };
-        let wanted: BTreeSet<GroupId> = self
-            .roster
-            .groups()
-            .filter(|group| self.carry == Carry::All || role.may_read(group))
-            .cloned()
-            .collect();
+        // A carrier reads nothing and is there for everything.
+        let carry_all = self.carry == Carry::All || role == Role::Carrier;
+        let wanted: BTreeSet<GroupId> =
+            self.roster.groups().filter(|group| carry_all || role.may_read(group)).cloned().collect();
         for group in wanted.difference(&self.joined) {
             let topic = self.topics.topic(group);
             let gossip = self.swarm.behaviour_mut().gossip();
@@ -271,7 +269,6 @@ impl Task {
             }
             Happening::Answered { peer, connection, id, response } => self.on_answered(peer, connection, id, response),
             Happening::Unanswered { peer, connection, id, error } => self.on_unanswered(peer, connection, id, &error),
-            Happening::Responded { connection } => self.on_responded(connection),
             Happening::Opened { connection } => self.on_opened(connection),
             Happening::Speaking { peer, connection } => self.on_speaking(peer, connection),
             Happening::Gossip { from, id, message } => self.on_gossip(from, id, message),

@@ -84,11 +84,6 @@ pub(crate) enum Happening {
         /// Why not.
         error: OutboundFailure,
     },
-    /// A response has been written.
-    Responded {
-        /// Over which connection.
-        connection: ConnectionId,
-    },
     /// A connection's gate is open at this end.
     Opened {
         /// The connection.
@@ -184,7 +179,7 @@ fn from_behaviour(event: BehaviourEvent) -> Option<Happening> {
         // A peer that falls silent is not gone: its connection, or the next dial, will tell.
         BehaviourEvent::Mdns(mdns::Event::Expired(_)) => None,
         BehaviourEvent::Hello(event) => from_hello(event),
-        BehaviourEvent::Members(GateEvent::Opened { connection, .. }) => Some(Happening::Opened { connection }),
+        BehaviourEvent::Members(GateEvent::Opened { connection }) => Some(Happening::Opened { connection }),
         BehaviourEvent::Members(GateEvent::Speaking { peer, connection }) => {
             Some(Happening::Speaking { peer, connection })
         }
@@ -212,9 +207,7 @@ fn from_hello(event: request_response::Event<Request, Response>) -> Option<Happe
             tracing::debug!(connection = %connection_id, %error, "hello from a peer failed");
             None
         }
-        request_response::Event::ResponseSent { connection_id, .. } => {
-            Some(Happening::Responded { connection: connection_id })
-        }
+        request_response::Event::ResponseSent { .. } => None,
     }
 }
 
