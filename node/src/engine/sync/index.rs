@@ -45,6 +45,16 @@ impl SyncId {
         Timestamp::from_u64(u64::from_be_bytes(front))
     }
 
+    /// Returns the lowest and the highest id that a record of this name can have.
+    #[must_use]
+    pub fn ids(&self) -> (RecordId, RecordId) {
+        let [mut lowest, mut highest] = [[0; 32], [255; 32]];
+        for id in [&mut lowest, &mut highest] {
+            id.iter_mut().zip(self.0.iter().skip(TIME_LEN)).for_each(|(to, from)| *to = *from);
+        }
+        (RecordId::from_bytes(lowest), RecordId::from_bytes(highest))
+    }
+
     /// Returns the first name that a record of this time could have.
     fn first_at(time: Timestamp) -> Self {
         Self::new(time, &RecordId::from_bytes([0; 32]))
