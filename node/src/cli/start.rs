@@ -91,9 +91,19 @@ pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandErr
         let keep_roster = Box::new(move |roster: &muster_roles::Roster| home.write_roster(roster));
         let ended_by = tokio::spawn(end_when_told(stop_tx));
         let shown = tokio::spawn(show(screen, requests_tx, events_rx));
-        let ran =
-            driver::run(Parts { identity, roster, carry, disk, net, keep_roster, export_folders, requests, events, stop })
-                .await;
+        let ran = driver::run(Parts {
+            identity,
+            roster,
+            carry,
+            disk,
+            net,
+            keep_roster,
+            export_folders,
+            requests,
+            events,
+            stop,
+        })
+        .await;
         ended_by.abort();
         let shown = shown.await;
         ran.map_err(|error| CommandError::from_error(Kind::Failed, &error))?;
@@ -126,11 +136,7 @@ impl StartArgs {
     }
 }
 
-async fn show(
-    screen: Screen,
-    requests: mpsc::Sender<Request>,
-    events: mpsc::Receiver<Event>,
-) -> io::Result<()> {
+async fn show(screen: Screen, requests: mpsc::Sender<Request>, events: mpsc::Receiver<Event>) -> io::Result<()> {
     match screen {
         Screen::Chat => ui::run_line(requests, events).await,
         Screen::Plain => ui::run_plain(requests, events, false).await,

@@ -122,7 +122,8 @@ struct Driver {
 /// # Errors
 /// [`RunError`] says what failed; all that was acknowledged is stored in any case.
 pub async fn run(parts: Parts) -> Result<(), RunError> {
-    let Parts { identity, roster, carry, disk, net, keep_roster, export_folders, mut requests, events, mut stop } = parts;
+    let Parts { identity, roster, carry, disk, net, keep_roster, export_folders, mut requests, events, mut stop } =
+        parts;
     let me = identity.public();
     let boot = reading::boot(&disk, &roster, &me, carry)?;
     let state = State::new(identity, roster, boot);

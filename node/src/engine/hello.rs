@@ -235,10 +235,9 @@ impl Response {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Hello { hello, admitted } => message(KIND_HELLO, &AnswerFields(*admitted, hello.into())),
-            Self::Documents(documents) => message(
-                KIND_DOCUMENTS,
-                &documents.iter().map(|document| Bytes::new(document)).collect::<Vec<_>>(),
-            ),
+            Self::Documents(documents) => {
+                message(KIND_DOCUMENTS, &documents.iter().map(|document| Bytes::new(document)).collect::<Vec<_>>())
+            }
             Self::Refused => message(KIND_REFUSED, &Vec::<u64>::new()),
         }
     }

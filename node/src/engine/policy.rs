@@ -43,16 +43,25 @@ pub struct Permitted {
     received_ms: u64,
 }
 
+/// An authentic record that its author had no right to post.
+#[derive(Debug)]
+pub struct Denied {
+    /// The record.
+    pub record: Verified,
+    /// Why.
+    pub denial: Denial,
+}
+
 impl Permitted {
     /// Asks the roster whether the author may post to the group.
     ///
     /// # Errors
-    /// The roster's [`Denial`], and the record back: a newer roster may explain it.
-    pub fn judge(record: Verified, roster: &Roster, received_ms: u64) -> Result<Self, (Verified, Denial)> {
+    /// [`Denied`]: the reason, and the record back.
+    pub fn judge(record: Verified, roster: &Roster, received_ms: u64) -> Result<Self, Box<Denied>> {
         let header = record.frame().header();
         match permit(&roster.at(header.time), &header.author, &header.group) {
             Ok(permit) => Ok(Self { record, permit, received_ms }),
-            Err(denial) => Err((record, denial)),
+            Err(denial) => Err(Box::new(Denied { record, denial })),
         }
     }
 

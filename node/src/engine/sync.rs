@@ -310,11 +310,7 @@ impl Sync {
     fn step(
         &mut self,
         id: SessionId,
-        act: impl FnOnce(
-            &mut Session,
-            &BTreeMap<GroupId, Index>,
-            &BTreeMap<GroupId, Refused>,
-        ) -> Result<Vec<Step>, Broken>,
+        act: impl FnOnce(&mut Session, &BTreeMap<GroupId, Index>, &BTreeMap<GroupId, Refused>) -> Result<Vec<Step>, Broken>,
     ) -> Vec<SyncEffect> {
         let Some(open) = self.sessions.get_mut(&id) else { return Vec::new() };
         let peer = open.peer;

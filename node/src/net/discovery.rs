@@ -315,8 +315,9 @@ impl Book {
             return true;
         }
         let idle = self.peers.iter().filter(|(_, entry)| matches!(entry.state, State::Idle { .. }));
-        let Some((victim, worst)) =
-            idle.map(|(peer, entry)| (*peer, entry)).max_by_key(|(_, entry)| (entry.class, std::cmp::Reverse(entry.seen)))
+        let Some((victim, worst)) = idle
+            .map(|(peer, entry)| (*peer, entry))
+            .max_by_key(|(_, entry)| (entry.class, std::cmp::Reverse(entry.seen)))
         else {
             return false;
         };
@@ -395,10 +396,7 @@ pub(crate) fn dialable(address: &Multiaddr, loopback: bool) -> Option<Multiaddr>
         }
         Protocol::Ip6(ip) => {
             // Without the interface's name, a link-local address says nothing.
-            !ip.is_unspecified()
-                && !ip.is_multicast()
-                && !ip.is_unicast_link_local()
-                && (loopback || !ip.is_loopback())
+            !ip.is_unspecified() && !ip.is_multicast() && !ip.is_unicast_link_local() && (loopback || !ip.is_loopback())
         }
         _ => false,
     };

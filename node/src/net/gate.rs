@@ -19,8 +19,8 @@ use libp2p::core::{ConnectedPoint, Endpoint};
 use libp2p::swarm::behaviour::ConnectionEstablished;
 use libp2p::swarm::derive_prelude::Either;
 use libp2p::swarm::handler::{
-    ConnectionEvent, ConnectionHandler, ConnectionHandlerEvent, FullyNegotiatedInbound, ListenUpgradeError, SendWrapper,
-    SubstreamProtocol,
+    ConnectionEvent, ConnectionHandler, ConnectionHandlerEvent, FullyNegotiatedInbound, ListenUpgradeError,
+    SendWrapper, SubstreamProtocol,
 };
 use libp2p::swarm::{
     AddressChange, CloseConnection, ConnectionClosed, ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour,
@@ -134,8 +134,7 @@ impl<B: NetworkBehaviour> Gated<B> {
             self.tell_closed(peer, id, &endpoint, None);
         }
         if before != Stage::Shut {
-            self.actions
-                .push_back(ToSwarm::CloseConnection { peer_id: peer, connection: CloseConnection::One(id) });
+            self.actions.push_back(ToSwarm::CloseConnection { peer_id: peer, connection: CloseConnection::One(id) });
         }
     }
 
@@ -432,9 +431,12 @@ impl<H: ConnectionHandler> ConnectionHandler for GatedHandler<H> {
                 let (Some(info), Either::Left(error)) = (info, error) else { return };
                 ConnectionEvent::ListenUpgradeError(ListenUpgradeError { info, error })
             }
-            ConnectionEvent::FullyNegotiatedOutbound(outbound) => ConnectionEvent::FullyNegotiatedOutbound(
-                libp2p::swarm::handler::FullyNegotiatedOutbound { protocol: outbound.protocol, info: outbound.info },
-            ),
+            ConnectionEvent::FullyNegotiatedOutbound(outbound) => {
+                ConnectionEvent::FullyNegotiatedOutbound(libp2p::swarm::handler::FullyNegotiatedOutbound {
+                    protocol: outbound.protocol,
+                    info: outbound.info,
+                })
+            }
             ConnectionEvent::DialUpgradeError(failed) => {
                 ConnectionEvent::DialUpgradeError(libp2p::swarm::handler::DialUpgradeError {
                     info: failed.info,

@@ -124,7 +124,8 @@ fn config() -> Result<Config, gossipsub::ConfigBuilderError> {
 }
 
 fn message_id(message: &Message) -> MessageId {
-    let hash = Sha256::new().chain_update(message.topic.as_str()).chain_update([0]).chain_update(&message.data).finalize();
+    let hash =
+        Sha256::new().chain_update(message.topic.as_str()).chain_update([0]).chain_update(&message.data).finalize();
     MessageId::new(hash.get(..MESSAGE_ID_LEN).unwrap_or_default())
 }
 

@@ -104,20 +104,18 @@ impl Task {
     ) {
         let Some(key) = role_key(&peer) else { return self.shut(connection) };
         match (self.asked.remove(&id), response) {
-            (Some(Ask::Hello), Response::Hello { hello, admitted }) => {
-                match hello::judge(&self.roster, &key, &hello) {
-                    Judgement::OtherUnit => self.refuse(peer, connection),
-                    Judgement::SameUnit { admit, fetch } => {
-                        self.take_note(peer, connection, &hello, admit);
-                        if admit && admitted {
-                            self.attach(connection, true);
-                        }
-                        if fetch {
-                            self.fetch(peer);
-                        }
+            (Some(Ask::Hello), Response::Hello { hello, admitted }) => match hello::judge(&self.roster, &key, &hello) {
+                Judgement::OtherUnit => self.refuse(peer, connection),
+                Judgement::SameUnit { admit, fetch } => {
+                    self.take_note(peer, connection, &hello, admit);
+                    if admit && admitted {
+                        self.attach(connection, true);
+                    }
+                    if fetch {
+                        self.fetch(peer);
                     }
                 }
-            }
+            },
             (Some(Ask::Hello), Response::Refused) => self.refuse(peer, connection),
             (Some(Ask::Fetch), Response::Documents(documents)) => {
                 tracing::debug!(peer = %Named(&peer), documents = documents.len(), "fetched");

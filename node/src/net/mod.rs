@@ -13,8 +13,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use self::behaviour::Behaviour;
-use self::task::{Start, Task};
 pub use self::sync::{SyncCommand, SyncStreams};
+use self::task::{Start, Task};
 pub use crate::engine::policy::Carry;
 
 use crate::engine::io::{GossipHandle, PublishOutcome, Verdict};

@@ -43,7 +43,8 @@ impl Reports {
 
     /// Tells that somebody listens to a group, once for however many.
     pub(crate) fn listener(&mut self, group: GroupId) {
-        let told = self.waiting.iter().any(|event| matches!(event, Event::Listener { group: other } if *other == group));
+        let told =
+            self.waiting.iter().any(|event| matches!(event, Event::Listener { group: other } if *other == group));
         if !told {
             self.tell(Event::Listener { group });
         }

@@ -1,7 +1,14 @@
 //! The engine in a simulated mesh: the same code as in a node, with everything around it played from one seed.
 //!
 //! A failure prints its seed; `MUSTER_SIM_SEED=N` plays that one alone.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::print_stderr, missing_docs, unreachable_pub)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    missing_docs,
+    unreachable_pub
+)]
 
 #[path = "../forge/mod.rs"]
 mod forge;
@@ -38,7 +45,8 @@ fn group(name: &str) -> GroupId {
 fn unit() -> (Arc<Roster>, Vec<Identity>) {
     let now = Timestamp::from_ms(START.0 - 1000);
     let identities: Vec<Identity> = (0..10).map(|n| Identity::from_seed(&[n + 1; 32])).collect();
-    let troops = [("navy", 'n'), ("airforce", 'a'), ("army", 'r')].map(|(id, letter)| TroopDef { id: group(id), letter });
+    let troops =
+        [("navy", 'n'), ("airforce", 'a'), ("army", 'r')].map(|(id, letter)| TroopDef { id: group(id), letter });
     let (name, chief) = ("1st Brigade".parse().unwrap(), "Chief".parse().unwrap());
     let documents = found(&name, &chief, &identities[0], &troops, now).unwrap();
     let mut roster = Roster::from_documents(documents.iter().map(Vec::as_slice), now).unwrap();
@@ -259,8 +267,7 @@ fn a_session_cut_again_and_again_still_ends_with_equal_sets_and_asks_for_nothing
         let (roster, identities) = unit();
         let mut world = World::new(seed, &roster, identities, CALM);
         let army = group("army");
-        let talkers: Vec<usize> =
-            (0..10).filter(|n| world.nodes[*n].role == Role::Soldier(army.clone())).collect();
+        let talkers: Vec<usize> = (0..10).filter(|n| world.nodes[*n].role == Role::Soldier(army.clone())).collect();
         let (a, b) = (talkers[0], talkers[1]);
         world.separate(|_, _| true);
         for line in 0..3000 {

@@ -10,10 +10,10 @@ use muster::engine::policy::Permitted;
 use muster::engine::store::Store;
 use muster::engine::sync::{MAX_FRAME_LEN, SessionId, SyncEffect, SyncId};
 use muster::engine::time::UnixMillis;
-use muster::engine::view::Row;
-use muster::engine::{Boot, State};
 use muster::engine::verify::check_records;
+use muster::engine::view::Row;
 use muster::engine::wire::Frame;
+use muster::engine::{Boot, State};
 use muster_keys::{Identity, PublicKey};
 use muster_roles::{GroupId, Role, Roster, permit};
 
@@ -235,9 +235,7 @@ impl World {
                         self.feed(node, Input::Sync(SyncInput::Closed(session)));
                     }
                 }
-                self.streams.retain(|(node, _), end| {
-                    !((*node == a && end.node == b) || (*node == b && end.node == a))
-                });
+                self.streams.retain(|(node, _), end| !((*node == a && end.node == b) || (*node == b && end.node == a)));
                 self.feed(a, Input::MemberDown(self.key(b)));
                 self.feed(b, Input::MemberDown(self.key(a)));
             }
@@ -323,7 +321,9 @@ impl World {
             }
             SyncEffect::Send(session, bytes) => {
                 self.sync_bytes += bytes.len() as u64;
-                if std::env::var_os("SIM_TRACE").is_some() { eprintln!("{} {node} {session:?} {} {:?}", self.now.0, bytes.len(), &bytes[..8.min(bytes.len())]); }
+                if std::env::var_os("SIM_TRACE").is_some() {
+                    eprintln!("{} {node} {session:?} {} {:?}", self.now.0, bytes.len(), &bytes[..8.min(bytes.len())]);
+                }
                 assert!(bytes.len() <= MAX_FRAME_LEN, "a frame of {} bytes", bytes.len());
                 let delay = self.rng.u64(1..=self.weather.max_delay_ms);
                 let now = self.now.0;
@@ -362,10 +362,7 @@ impl World {
             };
             for _ in 0..copies {
                 let delay = self.rng.u64(1..=self.weather.max_delay_ms);
-                self.schedule(
-                    delay,
-                    Happening::Gossip { node, group: group.clone(), message: message.to_vec() },
-                );
+                self.schedule(delay, Happening::Gossip { node, group: group.clone(), message: message.to_vec() });
             }
         }
     }

@@ -74,7 +74,8 @@ impl Index {
         let newest = self.names.last().copied();
         self.names.extend(names);
         let in_order = self.names.get(held..).is_some_and(|new| {
-            new.is_sorted_by(|a, b| a < b) && new.first().is_none_or(|first| newest.is_none_or(|newest| newest < *first))
+            new.is_sorted_by(|a, b| a < b)
+                && new.first().is_none_or(|first| newest.is_none_or(|newest| newest < *first))
         });
         if !in_order {
             // Two sorted runs, as a rule: the sort merges them in one pass.
