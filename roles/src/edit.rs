@@ -242,14 +242,12 @@ impl<'a> Editor<'a> {
         {
             return Err(EditError::TroopHasLeader { troop: troop.clone(), leader: leader.name.clone() });
         }
-        for person in self.roster.current().everyone() {
-            if person.name.as_str().eq_ignore_ascii_case(name.as_str()) {
-                let name = person.name.clone();
-                return Err(EditError::NameTaken { name });
+        for entry in self.roster.current().entries() {
+            if entry.name.as_str().eq_ignore_ascii_case(name.as_str()) {
+                return Err(EditError::NameTaken { name: entry.name });
             }
-            if person.key == *key {
-                let name = person.name.clone();
-                return Err(EditError::KeyTaken { name });
+            if entry.key == *key {
+                return Err(EditError::KeyTaken { name: entry.name });
             }
         }
         Ok(())

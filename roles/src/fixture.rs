@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::sync::LazyLock;
+
 use muster_keys::{Identity, PublicKey};
 use sha2::{Digest, Sha256};
 
@@ -62,10 +64,13 @@ pub(crate) fn troops() -> Vec<TroopDef> {
     TROOPS.map(troop).to_vec()
 }
 
-/// The documents of a unit of nobody but its chief.
-pub(crate) fn founding() -> Vec<Vec<u8>> {
-    let (unit, chief) = ("1st Brigade".parse().unwrap(), name("Chief"));
-    found(&unit, &chief, &identity("Chief"), &troops(), T0).unwrap()
+/// The documents of a unit of nobody but its chief; made once, as its group keys are random.
+pub(crate) fn founding() -> &'static [Vec<u8>] {
+    static FOUNDING: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+        let (unit, chief) = ("1st Brigade".parse().unwrap(), name("Chief"));
+        found(&unit, &chief, &identity("Chief"), &troops(), T0).unwrap()
+    });
+    &FOUNDING
 }
 
 pub(crate) fn roster_of(documents: &[Vec<u8>], now: Timestamp) -> Roster {
@@ -74,7 +79,8 @@ pub(crate) fn roster_of(documents: &[Vec<u8>], now: Timestamp) -> Roster {
 
 /// A unit of nobody but its chief.
 pub(crate) fn founded() -> Roster {
-    roster_of(&founding(), T0)
+    static FOUNDED: LazyLock<Roster> = LazyLock::new(|| roster_of(founding(), T0));
+    FOUNDED.clone()
 }
 
 /// Takes in documents, each of which must be of use.
@@ -91,17 +97,18 @@ pub(crate) fn add(roster: &mut Roster, signer: &str, text: &str, role: Role, now
 
 /// The chief, a leader and two soldiers for each troop (`Navy1` to `Navy3` and so on), and `Truck`, a carrier.
 pub(crate) fn brigade() -> Roster {
-    let mut roster = founded();
-    for (troop, stem) in [("navy", "Navy"), ("airforce", "Airforce"), ("army", "Army")] {
-        let one = format!("{stem}1");
-        add(&mut roster, "Chief", &one, Role::Leader(group(troop)), T0);
-        for n in [2, 3] {
-            let soldier = format!("{stem}{n}");
-            add(&mut roster, "Chief", &soldier, Role::Soldier(group(troop)), T0);
+    static BRIGADE: LazyLock<Roster> = LazyLock::new(|| {
+        let mut roster = founded();
+        for (troop, stem) in [("navy", "Navy"), ("airforce", "Airforce"), ("army", "Army")] {
+            add(&mut roster, "Chief", &format!("{stem}1"), Role::Leader(group(troop)), T0);
+            for n in [2, 3] {
+                add(&mut roster, "Chief", &format!("{stem}{n}"), Role::Soldier(group(troop)), T0);
+            }
         }
-    }
-    add(&mut roster, "Chief", "Truck", Role::Carrier, T0);
-    roster
+        add(&mut roster, "Chief", "Truck", Role::Carrier, T0);
+        roster
+    });
+    BRIGADE.clone()
 }
 
 /// The next charter of a roster, changed and signed at will.

@@ -100,7 +100,7 @@ impl Roster {
     }
 
     fn from_signed(signed: Vec<Signed>, now: Timestamp) -> Result<Self, RosterError> {
-        let unit = founded(&signed).ok_or(RosterError::NoCharter)?;
+        let unit = founded_unit(&signed).ok_or(RosterError::NoCharter)?;
         for (document, position) in signed.iter().zip(1..) {
             let found = document.unit();
             if found != unit {
@@ -118,7 +118,7 @@ impl Roster {
             }
         }
         let mut roster = Self { unit, kept: BTreeMap::new(), reserve: signed.into(), timeline };
-        roster.settle(now);
+        roster.sort(&kept);
         Ok(roster)
     }
 
@@ -165,26 +165,29 @@ impl Roster {
         self.settle(now);
     }
 
-    /// Sorts the documents anew into those kept and those in reserve.
     fn settle(&mut self, now: Timestamp) {
         let documents = self.kept.values().chain(&self.reserve);
-        let Some(timeline) = Timeline::derive(self.unit, documents, history_start(now)) else {
-            return;
-        };
-        let keep = timeline.kept();
+        if let Some(timeline) = Timeline::derive(self.unit, documents, history_start(now)) {
+            self.sort(&timeline.kept());
+            self.timeline = timeline;
+        }
+    }
+
+    /// Sorts the documents into those to keep and those in reserve, from which the oldest go for want of room.
+    fn sort(&mut self, keep: &BTreeSet<DocumentId>) {
         let kept = std::mem::take(&mut self.kept).into_values();
-        let all = std::mem::take(&mut self.reserve).into_iter().chain(kept);
-        for document in all {
+        for document in std::mem::take(&mut self.reserve).into_iter().chain(kept) {
             if keep.contains(&document.id()) {
                 self.kept.insert(document.id(), document);
             } else {
                 self.reserve.push_back(document);
             }
         }
-        self.timeline = timeline;
-        let len = |reserve: &VecDeque<Signed>| reserve.iter().map(|d| d.bytes().len()).sum::<usize>();
-        while self.reserve.len() > MAX_RESERVE || len(&self.reserve) > MAX_RESERVE_LEN {
-            self.reserve.pop_front();
+        let mut len: usize = self.reserve.iter().map(|document| document.bytes().len()).sum();
+        while (self.reserve.len() > MAX_RESERVE || len > MAX_RESERVE_LEN)
+            && let Some(oldest) = self.reserve.pop_front()
+        {
+            len -= oldest.bytes().len();
         }
     }
 
@@ -401,7 +404,7 @@ fn decode_all<'a>(documents: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<S
 }
 
 /// The unit whose first authority has signed one of these documents.
-fn founded(documents: &[Signed]) -> Option<UnitId> {
+fn founded_unit(documents: &[Signed]) -> Option<UnitId> {
     documents.iter().find_map(|document| match document {
         Signed::Charter(charter) => {
             let unit = charter.body.unit();
@@ -411,5 +414,7 @@ fn founded(documents: &[Signed]) -> Option<UnitId> {
     })
 }
 
+#[cfg(test)]
+mod order_tests;
 #[cfg(test)]
 mod tests;

@@ -56,8 +56,7 @@ impl<'a> Standing<'a> {
 
     /// The member with this name, whatever the case of its letters.
     pub fn find(&self, name: &str) -> Option<Member> {
-        let mut named = self.everyone().filter(|p| p.name.as_str().eq_ignore_ascii_case(name));
-        named.find_map(|person| self.if_standing(person))
+        self.entries().filter(|entry| entry.name.as_str().eq_ignore_ascii_case(name)).find(|entry| self.stands(entry))
     }
 
     /// Whether the unit has this group.
@@ -78,23 +77,30 @@ impl<'a> Standing<'a> {
 
     /// Everyone: the commander, the leaders and then the soldiers by troop, the carriers.
     pub fn members(&self) -> Vec<Member> {
-        self.everyone().filter_map(|person| self.if_standing(person)).collect()
+        self.entries().filter(|entry| self.stands(entry)).collect()
     }
 
-    /// Every entry, with standing or without.
-    pub(crate) fn everyone(&self) -> impl Iterator<Item = &'a Person> {
-        let charter = self.charter();
+    /// Every entry of every document, with standing or without, in the order of [`Standing::members`].
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Member> {
+        let entry = |role: Role| {
+            move |person: &Person| Member { name: person.name.clone(), role: role.clone(), key: person.key }
+        };
         let this = *self;
-        let leaders = charter.troops().iter().filter_map(|troop| charter.leader_of(&troop.id));
-        let soldiers = charter.troops().iter().filter_map(move |troop| this.sheet(&troop.id));
-        std::iter::once(charter.commander())
-            .chain(leaders)
-            .chain(soldiers.flat_map(Sheet::soldiers))
-            .chain(charter.carriers())
+        let troops = self.charter().troops().iter().map(|troop| &troop.id);
+        let leaders = troops
+            .clone()
+            .flat_map(move |troop| this.charter().leader_of(troop).map(entry(Role::Leader(troop.clone()))));
+        let soldiers = troops.flat_map(move |troop| {
+            let soldiers = this.sheet(troop).map_or(&[][..], Sheet::soldiers);
+            soldiers.iter().map(entry(Role::Soldier(troop.clone())))
+        });
+        let commander = entry(Role::Commander)(self.charter().commander());
+        let carriers = self.charter().carriers().iter().map(entry(Role::Carrier));
+        std::iter::once(commander).chain(leaders).chain(soldiers).chain(carriers)
     }
 
-    fn if_standing(&self, person: &Person) -> Option<Member> {
-        self.member(&person.key).filter(|member| member.name == person.name)
+    fn stands(&self, entry: &Member) -> bool {
+        self.member(&entry.key).as_ref() == Some(entry)
     }
 }
 

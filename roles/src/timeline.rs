@@ -35,6 +35,7 @@ use crate::timestamp::Timestamp;
 
 type SignedCharter = Arc<Envelope<Charter>>;
 type SignedSheet = Arc<Envelope<Sheet>>;
+type Sheets = BTreeMap<GroupId, Vec<SignedSheet>>;
 
 /// The most moments that a history has, the oldest going first: over 4 epochs a day for each of a unit's
 /// groups, and a bound on what a leader gone wrong can make everyone keep.
@@ -58,7 +59,7 @@ impl Timeline {
         documents: impl IntoIterator<Item = &'a Signed>,
         start: Timestamp,
     ) -> Option<Self> {
-        let (mut charters, mut sheets) = (Vec::new(), BTreeMap::<_, Vec<_>>::new());
+        let (mut charters, mut sheets) = (Vec::new(), Sheets::new());
         for document in documents {
             match document {
                 Signed::Charter(charter) => charters.push(Arc::clone(charter)),
@@ -156,22 +157,26 @@ fn replaces<T: Document>(document: &Envelope<T>, last: &Envelope<T>) -> bool {
 }
 
 /// The documents in force from `start` on, by ascending time.
-fn moments(accepted: &[SignedCharter], sheets: &BTreeMap<GroupId, Vec<SignedSheet>>, start: Timestamp) -> Vec<Moment> {
-    let since = |document: &dyn Document| document.keyring().since();
-    let Some(founded) = accepted.iter().map(|charter| since(&charter.body)).min() else {
+fn moments(accepted: &[SignedCharter], sheets: &Sheets, start: Timestamp) -> Vec<Moment> {
+    let charter_times = accepted.iter().map(|charter| charter.body.keyring().since());
+    let sheet_times = sheets.values().flatten().map(|sheet| sheet.body.keyring().since());
+    let Some(founded) = charter_times.clone().min() else {
         return Vec::new();
     };
     let start = start.max(founded);
-    let charters = accepted.iter().map(|charter| since(&charter.body));
-    let sheet_times = sheets.values().flatten().map(|sheet| since(&sheet.body));
-    let instants: BTreeSet<_> = charters.chain(sheet_times).map(|t| t.max(start)).collect();
+    let instants: BTreeSet<_> = charter_times.chain(sheet_times).map(|time| time.max(start)).collect();
     let mut moments = Vec::<Moment>::new();
+    let mut in_turn = Vec::new();
     for from in instants {
         let mut newest_first = accepted.iter().rev();
-        let Some(charter) = newest_first.find(|charter| since(&charter.body) <= from) else {
+        let Some(charter) = newest_first.find(|charter| charter.body.keyring().since() <= from) else {
             continue;
         };
-        let moment = Moment { from, charter: Arc::clone(charter), sheets: sheets_at(&charter.body, sheets, from) };
+        if moments.last().is_none_or(|last| last.charter.id != charter.id) {
+            in_turn = entitled_in_turn(&charter.body, sheets);
+        }
+        let sheets = sheets_at(&in_turn, from);
+        let moment = Moment { from, charter: Arc::clone(charter), sheets };
         if !moments.last().is_some_and(|last| last.same_documents(&moment)) {
             moments.push(moment);
         }
@@ -180,31 +185,37 @@ fn moments(accepted: &[SignedCharter], sheets: &BTreeMap<GroupId, Vec<SignedShee
     moments
 }
 
-/// The sheets in force at an instant under a charter, in the order of their standing.
-fn sheets_at(charter: &Charter, sheets: &BTreeMap<GroupId, Vec<SignedSheet>>, time: Timestamp) -> Vec<SignedSheet> {
+/// For each troop the sheets that a charter entitles, each after all that it may replace.
+fn entitled_in_turn<'a>(charter: &Charter, sheets: &'a Sheets) -> Vec<Vec<&'a SignedSheet>> {
     let troops = charter.troops().iter().filter_map(|troop| sheets.get(&troop.id));
+    let in_turn = |sheets: &'a Vec<SignedSheet>| {
+        let with_right = |sheet: &'a SignedSheet| Some((entitlement(sheet, charter)?, sheet));
+        let mut entitled: Vec<_> = sheets.iter().filter_map(with_right).collect();
+        entitled.sort_unstable_by_key(|(right, sheet)| (sheet.body.version(), *right, sheet.tie));
+        entitled.into_iter().map(|(_, sheet)| sheet).collect()
+    };
+    troops.map(in_turn).collect()
+}
+
+/// The sheets in force at an instant, in the order of their standing.
+fn sheets_at(in_turn: &[Vec<&SignedSheet>], time: Timestamp) -> Vec<SignedSheet> {
     let speaks = |sheet: &&SignedSheet| sheet.body.keyring().since() <= time;
-    let mut in_force: Vec<_> = troops.filter_map(|sheets| newest(charter, sheets.iter().filter(speaks))).collect();
+    let mut in_force: Vec<_> =
+        in_turn.iter().filter_map(|sheets| last_standing(sheets.iter().copied().filter(speaks))).collect();
     in_force.sort_by_key(|sheet| sheet.body.issued());
     in_force
 }
 
-/// The newest entitled sheet of one troop.
-fn newest<'a>(charter: &Charter, sheets: impl Iterator<Item = &'a SignedSheet>) -> Option<SignedSheet> {
-    let mut entitled: Vec<_> = sheets.filter_map(|sheet| Some((sheet, entitlement(sheet, charter)?))).collect();
-    entitled.sort_unstable_by_key(|(sheet, by)| (sheet.body.version(), *by, sheet.tie));
-    let in_turn = entitled.into_iter().map(|(sheet, _)| sheet);
-    let replace = |last: &'a SignedSheet, sheet: &'a SignedSheet| {
-        if replaces(sheet, last) { sheet } else { last }
-    };
-    in_turn.reduce(replace).map(Arc::clone)
+/// What is left when each sheet in turn has replaced the one before, where it may.
+fn last_standing<'a>(in_turn: impl Iterator<Item = &'a SignedSheet>) -> Option<SignedSheet> {
+    in_turn.reduce(|last, sheet| if replaces(sheet, last) { sheet } else { last }).map(Arc::clone)
 }
 
-fn fallbacks(charter: &Charter, sheets: &BTreeMap<GroupId, Vec<SignedSheet>>) -> Vec<SignedSheet> {
+fn fallbacks(charter: &Charter, sheets: &Sheets) -> Vec<SignedSheet> {
     let authority = charter.authority();
     let by_authority = |sheet: &&SignedSheet| authority.satisfied_by(&sheet.signers);
-    let troops = charter.troops().iter().filter_map(|troop| sheets.get(&troop.id));
-    troops.filter_map(|sheets| newest(charter, sheets.iter().filter(by_authority))).collect()
+    let in_turn = entitled_in_turn(charter, sheets);
+    in_turn.into_iter().filter_map(|sheets| last_standing(sheets.into_iter().filter(by_authority))).collect()
 }
 
 /// By what right a sheet was signed; the stronger goes first.

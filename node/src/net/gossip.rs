@@ -202,3 +202,78 @@ impl Pending {
         before - self.waiting.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn message(topic: &str, data: &[u8]) -> Message {
+        Message { source: None, data: data.to_vec(), sequence_number: None, topic: TopicHash::from_raw(topic) }
+    }
+
+    #[test]
+    fn a_topic_names_its_group_and_those_of_other_units_name_none() {
+        let (topics, others) = (Topics::new(UnitId::from_bytes([0xab; 16])), Topics::new(UnitId::from_bytes([1; 16])));
+        let army: GroupId = "army".parse().unwrap();
+        let topic = topics.topic(&army).hash();
+        assert_eq!(topic.as_str(), format!("/muster/1/{}/army", "ab".repeat(16)));
+        assert_eq!(topics.group(&topic), Some(army.clone()));
+        assert_eq!(topics.group(&others.topic(&army).hash()), None);
+        assert_eq!(topics.group(&TopicHash::from_raw(format!("{}No Group", topics.prefix))), None);
+    }
+
+    #[test]
+    fn only_the_units_own_topics_can_be_subscribed_to() {
+        let mut topics = Topics::new(UnitId::from_bytes([0; 16]));
+        let ours = topics.topic(&GroupId::heads()).hash();
+        assert!(topics.can_subscribe(&ours));
+        assert!(!topics.can_subscribe(&TopicHash::from_raw("anything")));
+    }
+
+    #[test]
+    fn the_settings_agree_with_one_another() {
+        assert!(behaviour(&Topics::new(UnitId::from_bytes([0; 16]))).is_ok());
+        assert_eq!(topic_score().validate(), Ok(()));
+    }
+
+    #[test]
+    fn messages_are_told_apart_by_topic_and_content() {
+        let id = message_id(&message("a", b"b"));
+        assert_eq!(id.0.len(), MESSAGE_ID_LEN);
+        assert_eq!(id, message_id(&message("a", b"b")));
+        assert_ne!(id, message_id(&message("a", b"c")));
+        assert_ne!(id, message_id(&message("b", b"b")));
+    }
+
+    #[test]
+    fn what_went_out_once_counts_as_sent_and_what_may_have_is_not_sent_again() {
+        assert_eq!(outcome(&Ok(MessageId::new(b"id"))), PublishOutcome::Sent);
+        assert_eq!(outcome(&Err(PublishError::Duplicate)), PublishOutcome::Sent);
+        assert_eq!(outcome(&Err(PublishError::NoPeersSubscribedToTopic)), PublishOutcome::NobodyListens);
+        assert_eq!(outcome(&Err(PublishError::AllQueuesFull(3))), PublishOutcome::Dropped);
+    }
+
+    #[test]
+    fn a_message_waits_for_its_verdict_no_longer_than_gossipsub_keeps_it() {
+        let (mut pending, start) = (Pending::default(), Instant::now());
+        let from = PeerId::random();
+        let mut insert = |at| pending.insert(MessageId::new(b"id"), from, start + Duration::from_secs(at)).unwrap();
+        let (early, late) = (insert(0), insert(5));
+        assert_ne!(early, late);
+        assert_eq!(pending.expire(start + Duration::from_secs(11)), 0);
+        assert_eq!(pending.expire(start + Duration::from_secs(12)), 1);
+        assert_eq!(pending.take(early), None);
+        assert_eq!(pending.take(late), Some((MessageId::new(b"id"), from)));
+        assert_eq!(pending.take(late), None);
+    }
+
+    #[test]
+    fn messages_waiting_for_a_verdict_are_bounded() {
+        let (mut pending, now) = (Pending::default(), Instant::now());
+        let accepted =
+            (0..MAX_PENDING + 10).filter_map(|_| pending.insert(MessageId::new(b"id"), PeerId::random(), now)).count();
+        assert_eq!(accepted, MAX_PENDING);
+    }
+}

@@ -145,13 +145,11 @@ impl Task {
             Some(Ask::Hello) if matches!(error, OutboundFailure::UnsupportedProtocols) => {
                 self.refuse(peer, connection);
             }
-            Some(Ask::Hello) => {
-                if self.links.get(connection).is_some_and(|link| link.stage == Stage::Hello) {
-                    self.shut(connection);
-                }
+            Some(Ask::Hello) if self.links.get(connection).is_some_and(|link| link.stage == Stage::Hello) => {
+                self.shut(connection);
             }
             Some(Ask::Fetch) => self.forget_fetch(&peer),
-            None => {}
+            Some(Ask::Hello) | None => {}
         }
     }
 

@@ -4,9 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use libp2p::Multiaddr;
 use libp2p::core::transport::TransportError;
 use libp2p::swarm::{Config as SwarmConfig, Swarm};
-use libp2p::{Multiaddr, SwarmBuilder, noise, quic, tcp, yamux};
 use muster_keys::{Identity, PublicKey, random_bytes};
 use muster_roles::{GroupId, Roster};
 use tokio::sync::mpsc;
@@ -31,6 +31,7 @@ mod reports;
 mod sync;
 mod task;
 mod translate;
+mod transport;
 
 /// Commands waiting for the network task; a full queue makes the driver wait, which is the back-pressure wanted.
 pub const COMMAND_QUEUE_LEN: usize = 256;
@@ -167,17 +168,8 @@ impl StartError {
 /// How long a connection with nothing to do is kept: until a ping fails, that is.
 const IDLE_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Streams at a time on one connection; a member's takes four, and room for as many fetches.
-const MAX_STREAMS: u32 = 32;
-
 /// Streams on one connection whose protocol is being agreed on.
 const MAX_NEGOTIATING: usize = 16;
-
-/// QUIC tells a silent peer from a dead one after this many milliseconds.
-const QUIC_IDLE_LIMIT_MS: u32 = 10_000;
-
-/// How often QUIC gives a sign of life: twice within the time after which it is taken for dead.
-const QUIC_KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// Starts the network side of a node. Must be called within a tokio runtime.
 ///
@@ -214,31 +206,9 @@ fn swarm(config: &Config, identity: &Identity, roster: &Roster) -> Result<Swarm<
     let me = keypair.public().to_peer_id();
     let mdns = if config.mdns { Some(behaviour::mdns(me).map_err(StartError::Mdns)?) } else { None };
     let gossip = gossip::behaviour(&gossip::Topics::new(roster.unit())).map_err(StartError::Setup)?;
-    let swarm = SwarmBuilder::with_existing_identity(keypair)
-        .with_tokio()
-        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux_config)
-        .map_err(|error| StartError::Setup(error.to_string()))?
-        .with_quic_config(quic_config)
-        .with_behaviour(|_| Behaviour::new(gossip, mdns))
-        .map_err(|error| StartError::Setup(error.to_string()))?
-        .with_swarm_config(swarm_config)
-        .build();
-    Ok(swarm)
-}
-
-fn yamux_config() -> yamux::Config {
-    let mut config = yamux::Config::default();
-    config.set_max_num_streams(usize::try_from(MAX_STREAMS).unwrap_or(usize::MAX));
-    config
-}
-
-fn quic_config(mut config: quic::Config) -> quic::Config {
-    config.max_idle_timeout = QUIC_IDLE_LIMIT_MS;
-    config.keep_alive_interval = QUIC_KEEP_ALIVE;
-    config.max_concurrent_stream_limit = MAX_STREAMS;
-    config
-}
-
-fn swarm_config(config: SwarmConfig) -> SwarmConfig {
-    config.with_idle_connection_timeout(IDLE_LIMIT).with_max_negotiating_inbound_streams(MAX_NEGOTIATING)
+    let transport = transport::transport(&keypair).map_err(|error| StartError::Setup(error.to_string()))?;
+    let settings = SwarmConfig::with_tokio_executor()
+        .with_idle_connection_timeout(IDLE_LIMIT)
+        .with_max_negotiating_inbound_streams(MAX_NEGOTIATING);
+    Ok(Swarm::new(transport, Behaviour::new(gossip, mdns), me, settings))
 }

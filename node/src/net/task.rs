@@ -261,7 +261,7 @@ impl Task {
             Happening::Unanswered { peer, connection, id, error } => self.on_unanswered(peer, connection, id, &error),
             Happening::Opened { connection } => self.on_opened(connection),
             Happening::Speaking { peer, connection } => self.on_speaking(peer, connection),
-            Happening::Gossip { from, id, message } => self.on_gossip(from, id, message),
+            Happening::Gossip { from, id, message } => self.on_gossip(from, &id, message),
             Happening::Subscribed { peer, topic } => self.on_subscribed(peer, &topic),
             Happening::Slow { peer } => {
                 tracing::warn!(peer = %Named(&peer), "peer too slow, messages to it dropped");
@@ -321,7 +321,7 @@ impl Task {
         }
     }
 
-    fn on_gossip(&mut self, from: PeerId, id: MessageId, message: Message) {
+    fn on_gossip(&mut self, from: PeerId, id: &MessageId, message: Message) {
         let told = self.topics.group(&message.topic).and_then(|group| {
             let handle = self.pending.insert(id.clone(), from, Instant::now())?;
             if self.reports.gossip(Event::Gossip { handle, group, bytes: message.data }) {
@@ -333,7 +333,7 @@ impl Task {
         if told.is_none() {
             self.ignored = self.ignored.saturating_add(1);
             tracing::warn!(ignored = self.ignored, "gossip ignored: the node does not keep up");
-            self.give_verdict(&id, &from, gossip::acceptance(Verdict::Ignore));
+            self.give_verdict(id, &from, gossip::acceptance(Verdict::Ignore));
         }
     }
 

@@ -70,7 +70,7 @@ impl Chat {
     /// Prints what an event has to tell.
     pub(super) fn on_event(&mut self, event: Event) -> Vec<Output> {
         match event {
-            Event::Profile(profile) => self.on_profile(profile),
+            Event::Profile(profile) => self.on_profile(&profile),
             Event::Row(row) => self.on_row(row),
             Event::History { group, rows } => self.on_history(&group, rows),
             Event::Refused { reason, .. } => refuse_post(&reason),
@@ -90,7 +90,7 @@ impl Chat {
     }
 
     /// Welcomes the member, or takes over what a new roster says of it.
-    fn on_profile(&mut self, profile: Profile) -> Vec<Output> {
+    fn on_profile(&mut self, profile: &Profile) -> Vec<Output> {
         let greeting =
             format!("{} of {}, {}; :help lists the commands", profile.name, profile.unit, rank(&profile.role));
         let before = self.profile.replace(profile.clone());
@@ -219,7 +219,7 @@ fn describe(notice: &Notice) -> String {
     }
 }
 
-fn counted<N: fmt::Display + PartialEq + From<u8>>(count: N, what: &str) -> String {
+fn counted<N: Copy + fmt::Display + PartialEq + From<u8>>(count: N, what: &str) -> String {
     let plural = if count == N::from(1) { "" } else { "s" };
     format!("{count} {what}{plural}")
 }

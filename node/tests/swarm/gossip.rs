@@ -30,7 +30,7 @@ async fn chain(unit: &Unit, members: [u8; 3], carry: Carry) -> [Node; 3] {
     let middle = Node::with(muster::net::Config { carry, ..config(&[TCP], &[]) }, &middle, unit.now());
     let address = middle.address().await;
     // Without an address of their own to tell, the outer ones never meet.
-    let outer = |identity| Node::with(config(&[], &[address.clone()]), identity, unit.now());
+    let outer = |identity| Node::with(config(&[], std::slice::from_ref(&address)), identity, unit.now());
     let (left, right) = (outer(&left), outer(&right));
     let army = group("army");
     middle

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::node::{Node, QUIC, TCP, config};
 use super::proxy::Wire;
-use super::unit::{Unit, group, identity};
+use super::unit::{NOON, Unit, group, identity};
 
 /// How soon a node that has restarted must be heard again.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -52,20 +52,25 @@ async fn news_of_a_roster_reaches_nodes_that_never_met_its_bearer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_that_do_not_know_each_other_stay_apart() {
+async fn two_that_do_not_know_each_other_meet_only_through_a_third() {
     let mut unit = Unit::found(1);
-    let founded = unit.roster.clone();
+    let founded = unit.now();
     unit.add_soldier("Army1", "army", &identity(1, 1));
-    let first_roster = unit.now();
-    let mut other = Unit { chief: identity(1, 0), roster: founded };
+    let for_first = unit.now();
+    let mut other = Unit { chief: identity(1, 0), roster: (*founded).clone() };
     other.add_soldier("Navy1", "navy", &identity(1, 2));
-    let first = Node::start(&identity(1, 1), first_roster, &[]);
-    let second = Node::start(&identity(1, 2), other.now(), &[first.address().await]);
-    // The chief has both documents and brings them together; had they met before, it would show.
-    let chief = Node::start(&identity(1, 0), unit.now(), &[]);
-    assert!(first.with_seen(|seen| seen.up.is_empty()));
-    assert!(second.with_seen(|seen| seen.up.is_empty()));
-    drop(chief);
+    let for_second = other.now();
+    for (_, document) in other.roster.documents() {
+        unit.roster.accept(document, NOON).unwrap();
+    }
+    let first = Node::start(&identity(1, 1), for_first, &[]);
+    let second = Node::start(&identity(1, 2), for_second, &[first.address().await]);
+    // Each learns from the chief, whom both know and who knows both.
+    let chief = Node::start(&identity(1, 0), unit.now(), &[first.address().await, second.address().await]);
+    first.meets(&second).await;
+    second.meets(&first).await;
+    assert_eq!(first.with_seen(|seen| seen.ups[0]), chief.key);
+    assert_eq!(second.with_seen(|seen| seen.ups[0]), chief.key);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,7 +171,7 @@ async fn a_node_that_restarts_behind_a_dead_connection_is_heard_again_within_sec
     stays.says(&group("army"), b"welcome back").await;
     after.hears(b"welcome back").await;
     assert!(restarted.elapsed() < AGAIN, "took {:?}", restarted.elapsed());
-    assert_eq!(stays.with_seen(|seen| seen.ups[&after.key]), 2);
+    assert_eq!(stays.with_seen(|seen| seen.ups.clone()), [after.key, after.key]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

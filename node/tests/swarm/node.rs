@@ -1,7 +1,7 @@
 //! A node's network side with the least of a driver behind it: it judges gossip by its first bytes, takes in roster
 //! documents, and writes down what it sees.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -35,8 +35,8 @@ pub(crate) struct Node {
 pub(crate) struct Seen {
     pub(crate) listening: Vec<Multiaddr>,
     pub(crate) up: BTreeSet<PublicKey>,
-    /// How often each member has come up.
-    pub(crate) ups: BTreeMap<PublicKey, usize>,
+    /// Members as they came up.
+    pub(crate) ups: Vec<PublicKey>,
     pub(crate) gossip: Vec<(GroupId, Vec<u8>)>,
     pub(crate) published: Vec<PublishOutcome>,
     pub(crate) listeners: Vec<GroupId>,
@@ -179,7 +179,7 @@ async fn drive(mut events: mpsc::Receiver<Event>, commands: mpsc::Sender<Command
             Event::Listener { group } => log.write(|seen| seen.listeners.push(group)),
             Event::MemberUp(key) => log.write(|seen| {
                 seen.up.insert(key);
-                *seen.ups.entry(key).or_default() += 1;
+                seen.ups.push(key);
             }),
             Event::MemberDown(key) => log.write(|seen| {
                 seen.up.remove(&key);

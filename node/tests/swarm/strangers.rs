@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 const MAX_STRANGERS: usize = 16;
 
 /// A node of a unit with some members, and the unit.
-async fn node() -> (Node, Unit) {
+fn node() -> (Node, Unit) {
     let mut unit = Unit::found(1);
     unit.add_soldier("Army1", "army", &identity(1, 1));
     unit.add_soldier("Army2", "army", &identity(1, 2));
@@ -25,7 +25,7 @@ async fn node() -> (Node, Unit) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_gets_a_hello_and_nothing_else_and_is_closed() {
-    let (node, unit) = node().await;
+    let (node, unit) = node();
     let connected = Instant::now();
     let mut stranger = Stranger::connect(&identity(9, 9), &node.address().await).await;
     let bytes = stranger.answer(&Request::Hello(hello(&unit.roster, [7; 32]))).await;
@@ -57,14 +57,14 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_that_says_nothing_is_closed_too() {
-    let (node, _) = node().await;
+    let (node, _) = node();
     let mut stranger = Stranger::connect(&identity(9, 9), &node.address().await).await;
     stranger.until_within(LIMIT, "the end", |stranger| stranger.closed).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_that_asks_on_and_on_is_closed_early() {
-    let (node, unit) = node().await;
+    let (node, unit) = node();
     let mut stranger = Stranger::connect(&identity(9, 9), &node.address().await).await;
     let request = Request::Hello(hello(&unit.roster, unit.roster.digest()));
     for _ in 0..8 {
@@ -76,7 +76,7 @@ async fn a_stranger_that_asks_on_and_on_is_closed_early() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn junk_in_place_of_a_hello_harms_nobody() {
-    let (node, unit) = node().await;
+    let (node, unit) = node();
     let mut stranger = Stranger::connect(&identity(9, 9), &node.address().await).await;
     for junk in [vec![], vec![0xff; 10], vec![0x9f; 70_000], b"/muster/hello/1".to_vec()] {
         stranger.ask(junk);
@@ -90,7 +90,7 @@ async fn junk_in_place_of_a_hello_harms_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn so_many_strangers_and_no_more_are_there_at_once_and_members_still_get_in() {
-    let (node, unit) = node().await;
+    let (node, unit) = node();
     let address = node.address().await;
     let started = Instant::now();
     let mut strangers = Vec::new();
@@ -114,7 +114,7 @@ async fn so_many_strangers_and_no_more_are_there_at_once_and_members_still_get_i
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_unit_is_refused() {
-    let (node, _) = node().await;
+    let (node, _) = node();
     let mut other = Unit::found(2);
     other.add_soldier("Army1", "army", &identity(2, 1));
     let theirs = Node::start(&identity(2, 1), other.now(), &[node.address().await]);
@@ -129,7 +129,7 @@ async fn another_unit_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn forged_documents_are_asked_for_and_taken_by_nobody() {
-    let (node, unit) = node().await;
+    let (node, unit) = node();
     // The same unit as its chief would write it who has lost the chief's key: signed by somebody else.
     let forger = identity(9, 9);
     let mut documents: Vec<Vec<u8>> = Vec::new();

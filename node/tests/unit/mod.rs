@@ -13,20 +13,20 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long anything may take before a test gives up: far more than a loaded machine needs.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often a thing that cannot be waited for is looked at.
-pub const GLANCE: Duration = Duration::from_millis(20);
+pub(crate) const GLANCE: Duration = Duration::from_millis(20);
 
 /// The commander's name in every unit here.
-pub const CHIEF: &str = "Chief";
+pub(crate) const CHIEF: &str = "Chief";
 
 /// The binary under test.
-pub const MUSTER: &str = env!("CARGO_BIN_EXE_muster");
+pub(crate) const MUSTER: &str = env!("CARGO_BIN_EXE_muster");
 
 /// What a member is to be.
 #[derive(Clone, Copy, Debug)]
-pub enum Rank<'a> {
+pub(crate) enum Rank<'a> {
     /// The leader of a troop.
     Leader(&'a str),
     /// A soldier of a troop.
@@ -36,18 +36,18 @@ pub enum Rank<'a> {
 }
 
 /// A unit in a folder of its own, removed when dropped: one home a member, named after the member.
-pub struct Unit {
+pub(crate) struct Unit {
     dir: TempDir,
 }
 
 impl Unit {
     /// Founds a unit with the original's three troops; the commander's home is ready.
-    pub fn found() -> Self {
+    pub(crate) fn found() -> Self {
         Self::found_with(&["navy:n", "airforce:a", "army:r"])
     }
 
     /// Founds a unit with the given troops, each `name:letter`.
-    pub fn found_with(troops: &[&str]) -> Self {
+    pub(crate) fn found_with(troops: &[&str]) -> Self {
         let unit = Self { dir: tempfile::tempdir().unwrap() };
         let groups = troops.iter().flat_map(|troop| ["--group", *troop]);
         unit.run_ok(CHIEF, ["unit", "create", "--name", "1st Brigade", "--chief", CHIEF].into_iter().chain(groups));
@@ -55,7 +55,7 @@ impl Unit {
     }
 
     /// Admits a member and returns its home, made by the commander.
-    pub fn admit(&self, name: &str, rank: Rank<'_>) -> PathBuf {
+    pub(crate) fn admit(&self, name: &str, rank: Rank<'_>) -> PathBuf {
         let home = self.home(name);
         let mut args = vec!["member", "add", name, "--role"];
         match rank {
@@ -69,17 +69,17 @@ impl Unit {
     }
 
     /// Returns a member's home folder, there or not.
-    pub fn home(&self, name: &str) -> PathBuf {
+    pub(crate) fn home(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// Returns the folder in which every process here runs.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.dir.path()
     }
 
     /// Prepares a `muster` command that works on one member's home and sees nothing of this machine's settings.
-    pub fn command<'a>(&self, name: &str, args: impl IntoIterator<Item = &'a str>) -> Command {
+    pub(crate) fn command<'a>(&self, name: &str, args: impl IntoIterator<Item = &'a str>) -> Command {
         let mut command = Command::new(MUSTER);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", self.dir.path()).env("MUSTER_HOME", self.home(name)).env("TZ", "UTC");
@@ -88,12 +88,12 @@ impl Unit {
     }
 
     /// Runs a `muster` command to its end.
-    pub fn run<'a>(&self, name: &str, args: impl IntoIterator<Item = &'a str>) -> Output {
+    pub(crate) fn run<'a>(&self, name: &str, args: impl IntoIterator<Item = &'a str>) -> Output {
         self.command(name, args).output().unwrap()
     }
 
     /// Runs a `muster` command that must succeed, and returns what it printed.
-    pub fn run_ok<'a>(&self, name: &str, args: impl IntoIterator<Item = &'a str>) -> String {
+    pub(crate) fn run_ok<'a>(&self, name: &str, args: impl IntoIterator<Item = &'a str>) -> String {
         let command = &mut self.command(name, args);
         let output = command.output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -102,12 +102,12 @@ impl Unit {
     }
 
     /// Starts a member's node in plain mode, dialling the given nodes.
-    pub fn start(&self, name: &str, dial: &[&str]) -> Node {
+    pub(crate) fn start(&self, name: &str, dial: &[&str]) -> Node {
         self.start_with(name, dial, &[])
     }
 
     /// Starts a member's node in plain mode with further arguments.
-    pub fn start_with(&self, name: &str, dial: &[&str], more: &[&str]) -> Node {
+    pub(crate) fn start_with(&self, name: &str, dial: &[&str], more: &[&str]) -> Node {
         let mut args = start_args(dial);
         args.push("--plain");
         args.extend(more);
@@ -116,14 +116,14 @@ impl Unit {
 }
 
 /// Returns the arguments of a node that stays on loopback: no multicast, a free port, the given nodes dialled.
-pub fn start_args<'a>(dial: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn start_args<'a>(dial: &[&'a str]) -> Vec<&'a str> {
     let mut args = vec!["start", "--no-mdns", "--listen", "/ip4/127.0.0.1/tcp/0"];
     args.extend(dial.iter().flat_map(|address| ["--dial", *address]));
     args
 }
 
 /// A running node with pipes; killed when dropped.
-pub struct Node {
+pub(crate) struct Node {
     name: String,
     child: Child,
     input: Option<ChildStdin>,
@@ -133,41 +133,47 @@ pub struct Node {
 }
 
 impl Node {
-    fn spawn(name: &str, command: &mut Command) -> Self {
+    /// Starts a node by a command that has been prepared for it.
+    pub(crate) fn spawn(name: &str, command: &mut Command) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (output, errors) = (lines_of(child.stdout.take().unwrap()), lines_of(child.stderr.take().unwrap()));
         let input = child.stdin.take();
         Self { name: name.to_owned(), child, input, output, errors, seen: Vec::new() }
     }
 
+    /// Returns the process's id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Types a line.
-    pub fn say(&mut self, line: &str) {
+    pub(crate) fn say(&mut self, line: &str) {
         self.write(format!("{line}\n").as_bytes());
     }
 
     /// Writes bytes to the node's input as they are.
-    pub fn write(&mut self, bytes: &[u8]) {
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
         self.input.as_mut().expect("the input is open").write_all(bytes).unwrap();
     }
 
     /// Ends the node's input, as Ctrl-D does.
-    pub fn end_input(&mut self) {
+    pub(crate) fn end_input(&mut self) {
         self.input = None;
     }
 
-    /// Stops reading the node's output for good.
-    pub fn stop_reading(&mut self) {
+    /// Stops reading the node's output for good; the node can notice once it has printed two lines more.
+    pub(crate) fn stop_reading(&mut self) {
         let (_sender, nothing) = channel();
         self.output = nothing;
     }
 
     /// Waits until the node prints exactly this line, unless it has already.
-    pub fn expect(&mut self, line: &str) {
+    pub(crate) fn expect(&mut self, line: &str) {
         self.expect_line(&format!("{line:?}"), |printed| printed == line);
     }
 
     /// Waits until the node prints a line that starts like this, unless it has already, and returns the line.
-    pub fn expect_start(&mut self, start: &str) -> String {
+    pub(crate) fn expect_start(&mut self, start: &str) -> String {
         self.expect_line(&format!("a line starting with {start:?}"), |printed| printed.starts_with(start))
     }
 
@@ -195,29 +201,35 @@ impl Node {
     }
 
     /// Returns the address on which the node listens.
-    pub fn address(&mut self) -> String {
+    pub(crate) fn address(&mut self) -> String {
         let line = self.expect_start("-- listening on ");
         line.trim_start_matches("-- listening on ").to_owned()
     }
 
+    /// Waits until the node is connected to so many members.
+    pub(crate) fn expect_in_reach(&mut self, members: usize) {
+        let plural = if members == 1 { "" } else { "s" };
+        self.expect(&format!("-- {members} member{plural} in reach"));
+    }
+
     /// Returns what the node has printed so far, as far as it has been waited for.
-    pub fn seen(&self) -> &[String] {
+    pub(crate) fn seen(&self) -> &[String] {
         &self.seen
     }
 
     /// Tells how often a line has been printed so far, as far as it has been waited for.
-    pub fn count(&self, line: &str) -> usize {
+    pub(crate) fn count(&self, line: &str) -> usize {
         self.seen.iter().filter(|seen| *seen == line).count()
     }
 
     /// Kills the process outright, as a power loss would.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Waits until the process has ended by itself and returns its status; all it printed is in [`Node::seen`] then.
-    pub fn wait_end(&mut self) -> ExitStatus {
+    pub(crate) fn wait_end(&mut self) -> ExitStatus {
         let deadline = Instant::now() + PATIENCE;
         let status = poll_until(deadline, || self.child.try_wait().unwrap())
             .unwrap_or_else(|| panic!("{} does not end\n{}", self.name, self.transcript()));
@@ -225,8 +237,20 @@ impl Node {
         status
     }
 
+    /// Types a line again and again until the process has ended by itself, and returns its status.
+    pub(crate) fn wait_end_saying(&mut self, line: &str) -> ExitStatus {
+        let mut input = self.input.take().expect("the input is open");
+        let say_and_look = || {
+            // Fails once the process has ended, which is what is waited for.
+            let _ended = writeln!(input, "{line}");
+            self.child.try_wait().unwrap()
+        };
+        poll_until(Instant::now() + PATIENCE, say_and_look)
+            .unwrap_or_else(|| panic!("{} does not end\n{}", self.name, self.transcript()))
+    }
+
     /// Describes everything printed so far, for a failing test's message.
-    pub fn transcript(&self) -> String {
+    pub(crate) fn transcript(&self) -> String {
         let lines = |lines: &[String]| lines.iter().map(|line| format!("  {line}\n")).collect::<String>();
         let errors: Vec<String> = self.errors.try_iter().collect();
         format!("its output:\n{}its errors:\n{}", lines(&self.seen), lines(&errors))
@@ -242,7 +266,7 @@ impl Drop for Node {
 }
 
 /// Looks again and again until there is something or the time has come.
-pub fn poll_until<T>(deadline: Instant, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+pub(crate) fn poll_until<T>(deadline: Instant, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     loop {
         let found = look();
         if found.is_some() || Instant::now() >= deadline {

@@ -1,1 +1,650 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+use super::*;
+use crate::document::{Person, SealedKeyring};
+use crate::fixture::*;
+use crate::name::MemberName;
+use crate::role::{Denial, Role, permit};
+use crate::signed::Payload;
+use crate::{rekey, remove_member};
+
+fn names(roster: &Roster) -> Vec<String> {
+    roster.members().into_iter().map(|member| member.name.to_string()).collect()
+}
+
+fn accept(roster: &mut Roster, document: &[u8]) -> Result<Accepted, Refusal> {
+    roster.accept(document, minutes(60))
+}
+
+/// The documents in force, to start another node from.
+fn copy(roster: &Roster) -> Roster {
+    Roster::decode(&roster.encode(), T0).unwrap()
+}
+
+#[test]
+fn members_are_listed_by_rank_and_troop() {
+    let expected =
+        ["Chief", "Navy1", "Airforce1", "Army1", "Navy2", "Navy3", "Airforce2", "Airforce3", "Army2", "Army3", "Truck"];
+    assert_eq!(names(&brigade()), expected);
+}
+
+#[test]
+fn a_unit_is_named_by_its_first_authority() {
+    let roster = founded();
+    assert_eq!(roster.unit(), authority(&["Chief"], 1).unit());
+    assert_ne!(roster.unit(), authority(&["Other"], 1).unit());
+    assert_eq!(roster.unit().words().split_whitespace().count(), 6);
+    assert_eq!(roster.unit_name(), "1st Brigade");
+    assert_eq!(roster.version(), 4);
+    let groups: Vec<_> = roster.groups().map(GroupId::as_str).collect();
+    assert_eq!(groups, ["heads", "navy", "airforce", "army"]);
+}
+
+#[test]
+fn a_charter_that_claims_a_unit_it_has_not_founded_makes_no_roster() {
+    let stranger = forge_charter(&founded(), &["Stranger"], |text| text.authority = authority(&["Stranger"], 1));
+    let made = Roster::from_documents([stranger.as_slice()], T0);
+    assert!(matches!(made, Err(RosterError::NoCharter)), "{made:?}");
+    let made = Roster::from_documents([], T0);
+    assert!(matches!(made, Err(RosterError::NoCharter)), "{made:?}");
+}
+
+#[test]
+fn a_document_of_another_unit_is_refused() {
+    let mut roster = founded();
+    let other = forge_charter(&roster, &["Other"], |text| {
+        text.authority = authority(&["Other"], 1);
+        text.unit = text.authority.unit();
+    });
+    let found = authority(&["Other"], 1).unit();
+    let refusal = accept(&mut roster, &other).unwrap_err();
+    assert!(matches!(refusal, Refusal::OtherUnit { found: f } if f == found), "{refusal:?}");
+
+    let both = [founding()[0].clone(), other];
+    let made = Roster::from_documents(both.iter().map(Vec::as_slice), T0);
+    assert!(matches!(made, Err(RosterError::Refused { position: 2, .. })), "{made:?}");
+}
+
+#[test]
+fn a_newer_document_comes_into_force_and_an_older_one_never_returns() {
+    let mut roster = founded();
+    let older = forge_charter(&roster, &["Chief"], |text| {
+        text.issued = minutes(1);
+        new_epoch(&mut text.keyring, minutes(1));
+    });
+    let newer = forge_charter(&roster, &["Chief"], |text| {
+        text.version = 7;
+        text.issued = minutes(2);
+        new_epoch(&mut text.keyring, minutes(2));
+    });
+    assert_eq!(accept(&mut roster, &newer).unwrap(), Accepted::New);
+    assert_eq!(accept(&mut roster, &older).unwrap(), Accepted::History);
+    assert_eq!(accept(&mut roster, &newer).unwrap(), Accepted::Known);
+    assert_eq!(accept(&mut roster, &older).unwrap(), Accepted::Known);
+    assert_eq!(roster.charter().version(), 7);
+    assert_eq!(copy(&roster).charter().version(), 7);
+}
+
+#[test]
+fn a_document_outdone_within_its_epoch_is_superseded() {
+    let before = founded();
+    let mut roster = before.clone();
+    let stale = forge_charter(&before, &["Chief"], |text| text.name = "Stale".parse().unwrap());
+    let fresh = forge_charter(&before, &["Chief"], |text| text.version = 9);
+    accept(&mut roster, &fresh).unwrap();
+    let digest = roster.digest();
+    for _ in 0..2 {
+        assert!(matches!(accept(&mut roster, &stale), Err(Refusal::Superseded)));
+    }
+    assert_eq!(roster.digest(), digest);
+    assert_eq!(roster.unit_name(), "1st Brigade");
+}
+
+#[test]
+fn a_charter_is_taken_only_from_the_authority() {
+    let mut roster = brigade();
+    for signer in ["Army1", "Army2", "Truck", "Stranger"] {
+        let forged = forge_charter(&roster, &[signer], |_| {});
+        assert!(matches!(accept(&mut roster, &forged), Err(Refusal::Decode(DecodeError::UnderSigned { found: 1 }))));
+        let forged = forge_charter(&roster, &[signer], |text| text.authority = authority(&[signer], 1));
+        assert!(matches!(accept(&mut roster, &forged), Err(Refusal::NotYetJudgeable)), "{signer}");
+    }
+    assert_eq!(roster.charter().authority(), &authority(&["Chief"], 1));
+}
+
+#[test]
+fn a_threshold_counts_different_keys_of_the_authority() {
+    let mut roster = founded();
+    let council = forge_charter(&roster, &["Chief", "B", "C"], |text| {
+        text.authority = authority(&["Chief", "B", "C"], 2);
+    });
+    accept(&mut roster, &council).unwrap();
+    for signers in [&["B"][..], &["B", "Stranger"], &["Stranger", "Army1"]] {
+        let forged = forge_charter(&roster, signers, |_| {});
+        assert!(accept(&mut roster, &forged).is_err(), "{signers:?}");
+    }
+    for signers in [&["B", "C"][..], &["Chief", "C", "Stranger"]] {
+        let signed = forge_charter(&roster, signers, |_| {});
+        assert_eq!(accept(&mut roster, &signed).unwrap(), Accepted::New, "{signers:?}");
+    }
+}
+
+#[test]
+fn a_change_of_authority_needs_the_old_and_the_new_one() {
+    let roster = founded();
+    let handover = |signers: &[&str]| {
+        let document = forge_charter(&roster, signers, |text| text.authority = authority(&["Heir"], 1));
+        accept(&mut roster.clone(), &document)
+    };
+    assert!(matches!(handover(&["Chief"]), Err(Refusal::Decode(DecodeError::UnderSigned { .. }))));
+    assert!(matches!(handover(&["Heir"]), Err(Refusal::NotYetJudgeable)));
+    assert_eq!(handover(&["Chief", "Heir"]).unwrap(), Accepted::New);
+}
+
+/// Two changes of authority, and a charter by the last: Chief, Heir, Third.
+fn successions(roster: &Roster) -> [Vec<u8>; 3] {
+    let mut roster = roster.clone();
+    let mut next = |signers: &[&str], heir: &str, minute: u64| {
+        let document = forge_charter(&roster, signers, |text| {
+            text.authority = authority(&[heir], 1);
+            text.issued = minutes(minute);
+            new_epoch(&mut text.keyring, minutes(minute));
+        });
+        roster.accept(&document, minutes(60)).unwrap();
+        document
+    };
+    [next(&["Chief", "Heir"], "Heir", 1), next(&["Heir", "Third"], "Third", 2), next(&["Third"], "Third", 3)]
+}
+
+#[test]
+fn a_node_that_was_away_walks_the_chain_in_any_order() {
+    let roster = founded();
+    let documents = successions(&roster);
+    let mut digests = BTreeSet::new();
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let mut node = roster.clone();
+        for at in order {
+            drop(accept(&mut node, &documents[at]));
+        }
+        assert_eq!(node.charter().version(), 4, "{order:?}");
+        assert_eq!(node.charter().authority(), &authority(&["Third"], 1));
+        digests.insert(node.digest());
+    }
+    assert_eq!(digests.len(), 1);
+}
+
+#[test]
+fn the_chain_is_kept_for_ever() {
+    let mut roster = founded();
+    let documents = successions(&roster);
+    take(&mut roster, &documents, minutes(60));
+    let later = T0.plus_ms(400 * DAY_MS);
+    roster.prune(later);
+    let versions: Vec<_> = roster.timeline.chain().map(|charter| charter.body.version()).collect();
+    assert_eq!(versions, [1, 2, 3]);
+    let mut away = founded();
+    for (_, bytes) in roster.documents() {
+        away.accept(bytes, later).unwrap();
+    }
+    assert_eq!(away.digest(), roster.digest());
+}
+
+#[test]
+fn what_a_former_authority_signs_has_no_standing() {
+    let mut roster = founded();
+    let late = forge_charter(&roster, &["Chief"], |text| {
+        text.version = 50;
+        text.issued = minutes(5);
+    });
+    let [handover, ..] = successions(&roster);
+    accept(&mut roster, &late).unwrap();
+    assert_eq!(roster.charter().version(), 50);
+    assert_eq!(accept(&mut roster, &handover).unwrap(), Accepted::New);
+    assert_eq!(roster.charter().version(), 2);
+    let mut other = founded();
+    accept(&mut other, &handover).unwrap();
+    assert!(matches!(accept(&mut other, &late), Err(Refusal::NotYetJudgeable)));
+    assert_eq!(other.digest(), roster.digest());
+}
+
+#[test]
+fn a_stolen_former_authority_cannot_rewrite_a_settled_chain() {
+    let mut roster = founded();
+    let coup = forge_charter(&roster, &["Chief", "Thief"], |text| {
+        text.authority = authority(&["Thief"], 1);
+        text.issued = T0;
+    });
+    let documents = successions(&roster);
+    take(&mut roster, &documents, minutes(60));
+    let settled = T0.plus_ms(8 * DAY_MS);
+    assert!(matches!(roster.accept(&coup, settled), Err(Refusal::Superseded)));
+    roster.prune(settled);
+    assert_eq!(roster.charter().authority(), &authority(&["Third"], 1));
+    assert_eq!(copy(&roster).charter().authority(), &authority(&["Third"], 1));
+}
+
+#[test]
+fn of_two_charters_with_one_version_all_nodes_choose_the_same() {
+    let roster = founded();
+    let forge = |name: &str| forge_charter(&roster, &["Chief"], |text| text.name = name.parse().unwrap());
+    let (a, b) = (forge("A"), forge("B"));
+    let (mut first, mut second) = (roster.clone(), roster.clone());
+    let in_first = [accept(&mut first, &a).is_ok(), accept(&mut first, &b).is_ok()];
+    let in_second = [accept(&mut second, &b).is_ok(), accept(&mut second, &a).is_ok()];
+    assert_eq!(first.digest(), second.digest());
+    assert_eq!(first.unit_name(), second.unit_name());
+    assert_ne!(in_first[1], in_second[1], "one of them replaces the other, and not the reverse");
+}
+
+#[test]
+fn an_added_signature_does_not_choose_between_charters_of_one_version() {
+    let roster = founded();
+    let mut winners = BTreeSet::new();
+    for extra in ["X1", "X2", "X3", "X4", "X5", "X6", "X7", "X8"] {
+        let mut node = roster.clone();
+        let forge =
+            |name: &str, signers: &[&str]| forge_charter(&roster, signers, |text| text.name = name.parse().unwrap());
+        drop(accept(&mut node, &forge("A", &["Chief"])));
+        drop(accept(&mut node, &forge("B", &["Chief", extra])));
+        winners.insert(node.unit_name().to_owned());
+    }
+    assert_eq!(winners.len(), 1);
+}
+
+#[test]
+fn a_charter_issued_before_the_one_it_replaces_is_passed_over() {
+    let mut roster = founded();
+    let second = forge_charter(&roster, &["Chief"], |text| text.issued = minutes(10));
+    accept(&mut roster, &second).unwrap();
+    let third = forge_charter(&roster, &["Chief"], |text| text.issued = minutes(9));
+    assert!(accept(&mut roster, &third).is_err());
+    assert_eq!(roster.charter().version(), 2);
+}
+
+#[test]
+fn a_document_from_the_future_waits() {
+    let mut roster = founded();
+    let ahead = forge_charter(&roster, &["Chief"], |text| text.issued = minutes(66));
+    let refusal = roster.accept(&ahead, minutes(60)).unwrap_err();
+    assert!(matches!(refusal, Refusal::FromTheFuture { ahead_ms: 360_000 }), "{refusal:?}");
+    assert_eq!(refusal.to_string(), "issued 360 s in the future");
+    assert_eq!(roster.accept(&ahead, minutes(61)).unwrap(), Accepted::New);
+    let documents = [founding()[0].clone(), ahead];
+    let made = Roster::from_documents(documents.iter().map(Vec::as_slice), minutes(60));
+    assert!(matches!(made, Err(RosterError::Refused { position: 2, reason: Refusal::FromTheFuture { .. } })));
+}
+
+#[test]
+fn a_clock_set_back_does_not_lose_a_stored_roster() {
+    let mut roster = brigade();
+    let documents = rekey(&roster, &identity("Chief"), minutes(60)).unwrap();
+    take(&mut roster, &documents, minutes(60));
+    let restored = Roster::decode(&roster.encode(), Timestamp::ZERO).unwrap();
+    assert_eq!(restored.digest(), roster.digest());
+    assert_eq!(restored.issued(), minutes(60));
+}
+
+#[test]
+fn a_leader_signs_its_own_troop_s_sheet_and_no_other() {
+    let mut roster = brigade();
+    let own = forge_sheet(&roster, "army", &["Army1"], |text| text.soldiers.push(person("Army4")));
+    assert_eq!(accept(&mut roster, &own).unwrap(), Accepted::New);
+    assert_eq!(roster.find("Army4").unwrap().role, Role::Soldier(group("army")));
+    for signer in ["Army1", "Navy2", "Truck", "Stranger"] {
+        let other = forge_sheet(&roster, "navy", &[signer], |text| text.soldiers.clear());
+        assert!(matches!(accept(&mut roster, &other), Err(Refusal::NotYetJudgeable)), "{signer}");
+    }
+    assert!(roster.find("Navy2").is_some());
+}
+
+#[test]
+fn of_two_sheets_with_one_version_the_authority_s_goes_first() {
+    let roster = brigade();
+    let chiefs = forge_sheet(&roster, "army", &["Chief"], |text| text.soldiers.push(person("ByChief")));
+    for n in 0..8 {
+        let leaders = forge_sheet(&roster, "army", &["Army1"], |text| text.soldiers.push(person(&format!("L{n}"))));
+        for pair in [[&chiefs, &leaders], [&leaders, &chiefs]] {
+            let mut node = roster.clone();
+            for document in pair {
+                drop(accept(&mut node, document));
+            }
+            assert!(node.find("ByChief").is_some());
+        }
+    }
+}
+
+#[test]
+fn the_authority_outdoes_a_leader_that_used_up_the_versions() {
+    let mut roster = brigade();
+    let last = forge_sheet(&roster, "army", &["Army1"], |text| text.version = u64::MAX);
+    accept(&mut roster, &last).unwrap();
+    let documents = remove_member(&roster, &identity("Chief"), "Army2", minutes(1)).unwrap();
+    take(&mut roster, &documents, minutes(1));
+    assert!(roster.find("Army2").is_none());
+    assert_eq!(roster.version(), u64::MAX);
+}
+
+#[test]
+fn the_sheet_of_a_leader_that_lost_its_office_falls_away() {
+    let before = brigade();
+    let forged = forge_sheet(&before, "army", &["Army1"], |text| {
+        text.version = 1_000;
+        text.soldiers = vec![person("Crony")];
+        new_epoch(&mut text.keyring, minutes(1));
+        text.issued = minutes(1);
+    });
+    let deposed = forge_charter(&before, &["Chief"], |text| {
+        text.leaders.retain(|leader| leader.person.name.as_str() != "Army1");
+        text.issued = minutes(2);
+        new_epoch(&mut text.keyring, minutes(2));
+    });
+    let mut digests = BTreeSet::new();
+    for order in [[&forged, &deposed], [&deposed, &forged]] {
+        let mut roster = before.clone();
+        for document in order {
+            accept(&mut roster, document).unwrap();
+        }
+        assert!(roster.find("Crony").is_none(), "the forged sheet is gone");
+        assert!(roster.find("Army2").is_some(), "the authority's is back");
+        assert!(roster.at(minutes(1)).find("Crony").is_some(), "but it was in force then");
+        digests.insert(roster.digest());
+    }
+    assert_eq!(digests.len(), 1);
+}
+
+#[test]
+fn the_authority_s_sheet_is_kept_to_fall_back_on() {
+    let mut roster = brigade();
+    let epoch = |text: &mut SealedKeyring, minute| new_epoch(text, minutes(minute));
+    let leaders = forge_sheet(&roster, "army", &["Army1"], |text| {
+        text.soldiers = vec![person("Crony")];
+        text.issued = minutes(1);
+        epoch(&mut text.keyring, 1);
+    });
+    accept(&mut roster, &leaders).unwrap();
+    let later = T0.plus_ms(100 * DAY_MS);
+    roster.prune(later);
+    roster = copy(&roster);
+    let deposed = forge_charter(&roster, &["Chief"], |text| {
+        text.leaders.clear();
+        text.issued = later;
+        new_epoch(&mut text.keyring, later);
+    });
+    roster.accept(&deposed, later).unwrap();
+    assert!(roster.find("Crony").is_none());
+    assert!(roster.find("Army2").is_some());
+}
+
+#[test]
+fn a_sheet_that_comes_before_its_leader_s_charter_waits_in_reserve() {
+    let ahead = {
+        let mut roster = founded();
+        add(&mut roster, "Chief", "Army1", Role::Leader(group("army")), minutes(1));
+        add(&mut roster, "Army1", "Army2", Role::Soldier(group("army")), minutes(2));
+        roster
+    };
+    let mut node = founded();
+    let documents: Vec<_> = ahead.documents().map(|(_, bytes)| bytes).collect();
+    let sheet = documents.last().unwrap();
+    assert!(matches!(node.accept(sheet, minutes(5)), Err(Refusal::NotYetJudgeable)));
+    assert!(matches!(node.accept(sheet, minutes(5)), Err(Refusal::NotYetJudgeable)));
+    for document in documents {
+        drop(node.accept(document, minutes(5)));
+    }
+    assert!(node.find("Army2").is_some());
+    assert_eq!(node.digest(), ahead.digest());
+}
+
+#[test]
+fn the_reserve_is_bounded_in_number_and_bytes() {
+    let mut roster = brigade();
+    for n in 0..200 {
+        let junk = forge_sheet(&roster, "army", &["Stranger"], |text| text.version = 10 + n);
+        assert!(matches!(accept(&mut roster, &junk), Err(Refusal::NotYetJudgeable)));
+    }
+    assert_eq!(roster.reserve.len(), MAX_RESERVE);
+    let sealed = roster.sheet(&group("army")).unwrap().keyring().sealed()[0].clone();
+    for n in 0..30 {
+        let junk = forge_sheet(&roster, "army", &["Stranger"], |text| {
+            text.version = 1_000 + n;
+            text.keyring.sealed = (0..2_000_u32).map(|i| sealed_to(i, &sealed.sealed)).collect();
+        });
+        drop(accept(&mut roster, &junk));
+        let len: usize = roster.reserve.iter().map(|document| document.bytes().len()).sum();
+        assert!(len <= MAX_RESERVE_LEN);
+    }
+    assert!(roster.reserve.len() < 30);
+}
+
+fn sealed_to(i: u32, sealed: &[u8; muster_keys::SEALED_LEN]) -> crate::SealedKey {
+    let mut to = [0; 32];
+    to[..4].copy_from_slice(&i.to_be_bytes());
+    crate::SealedKey { to, sealed: *sealed }
+}
+
+/// A soldier of one name with the key of another.
+fn disguised(name_as: &str, key_of: &str) -> Person {
+    Person { name: name(name_as), key: key(key_of) }
+}
+
+/// Lets each troop's leader list somebody, the troops' sheets being issued in the order given.
+fn listed(troops: &[(&str, &str, Person)]) -> Roster {
+    let mut roster = brigade();
+    for (minute, (troop, signer, person)) in (1..).zip(troops) {
+        let sheet = forge_sheet(&roster, troop, &[signer], |text| {
+            text.soldiers.push(person.clone());
+            text.issued = minutes(minute);
+        });
+        accept(&mut roster, &sheet).unwrap();
+    }
+    roster
+}
+
+#[test]
+fn a_sheet_cannot_list_anybody_of_the_charter() {
+    let roster = listed(&[("army", "Army1", disguised("Chief2", "Chief"))]);
+    assert_eq!(roster.member(&key("Chief")).unwrap().role, Role::Commander);
+    assert!(roster.find("Chief2").is_none());
+
+    let roster = listed(&[("army", "Army1", disguised("tRUCK", "Impostor"))]);
+    assert!(roster.member(&key("Impostor")).is_none());
+    assert_eq!(roster.find("truck").unwrap().role, Role::Carrier);
+    let denial = permit(&roster.at(minutes(5)), &key("Impostor"), &group("army"));
+    assert_eq!(denial, Err(Denial::NotAMember));
+}
+
+#[test]
+fn of_two_sheets_that_list_one_name_the_earlier_has_it() {
+    let (army, navy) = (disguised("Twin", "A"), disguised("TWIN", "N"));
+    let roster = listed(&[("army", "Army1", army.clone()), ("navy", "Navy1", navy.clone())]);
+    assert_eq!(roster.find("twin").unwrap().key, key("A"));
+    assert!(roster.member(&key("N")).is_none());
+    let roster = listed(&[("navy", "Navy1", navy), ("army", "Army1", army)]);
+    assert_eq!(roster.find("twin").unwrap().key, key("N"));
+    assert!(roster.member(&key("A")).is_none());
+    assert_eq!(names(&roster).len(), 12);
+}
+
+#[test]
+fn of_two_sheets_that_list_one_key_the_earlier_has_it() {
+    let roster =
+        listed(&[("army", "Army1", disguised("InArmy", "Twin")), ("navy", "Navy1", disguised("InNavy", "Twin"))]);
+    assert_eq!(roster.member(&key("Twin")).unwrap().role, Role::Soldier(group("army")));
+    assert!(roster.find("InNavy").is_none());
+}
+
+#[test]
+fn of_two_sheets_issued_at_once_the_order_of_the_troops_decides() {
+    let mut roster = brigade();
+    for (troop, signer, person) in [("army", "Army1", disguised("T", "A")), ("navy", "Navy1", disguised("T", "N"))] {
+        let sheet = forge_sheet(&roster, troop, &[signer], |text| {
+            text.soldiers.push(person);
+            text.issued = minutes(1);
+        });
+        accept(&mut roster, &sheet).unwrap();
+    }
+    assert_eq!(roster.find("T").unwrap().role, Role::Soldier(group("navy")));
+}
+
+#[test]
+fn a_removed_member_is_judged_by_its_time() {
+    let mut roster = brigade();
+    let documents = remove_member(&roster, &identity("Chief"), "Army2", minutes(30)).unwrap();
+    take(&mut roster, &documents, minutes(30));
+    let may = |roster: &Roster, minute| permit(&roster.at(minutes(minute)), &key("Army2"), &group("army")).is_ok();
+    assert!(may(&roster, 29));
+    assert!(!may(&roster, 30));
+    assert!(!may(&roster, 10_000));
+    assert!(may(&copy(&roster), 29) && !may(&copy(&roster), 30), "stored and read again");
+}
+
+#[test]
+fn a_removal_that_comes_late_judges_again() {
+    let mut away = brigade();
+    let mut roster = away.clone();
+    let documents = remove_member(&roster, &identity("Chief"), "Army2", minutes(30)).unwrap();
+    take(&mut roster, &documents, minutes(30));
+    add(&mut roster, "Chief", "Army9", Role::Soldier(group("army")), minutes(50));
+    assert!(away.at(minutes(40)).find("Army2").is_some());
+    let have = away.documents().map(|(id, _)| id).collect();
+    for document in roster.missing_from(&have) {
+        away.accept(document, minutes(60)).unwrap();
+    }
+    assert!(away.at(minutes(40)).find("Army2").is_none());
+    assert_eq!(away.digest(), roster.digest());
+    assert!(roster.missing_from(&away.documents().map(|(id, _)| id).collect()).is_empty());
+}
+
+#[test]
+fn before_the_unit_its_first_documents_count() {
+    let roster = brigade();
+    assert!(roster.at(Timestamp::ZERO).find("Army2").is_some());
+}
+
+#[test]
+fn history_lasts_seven_days() {
+    let mut roster = brigade();
+    for day in 1..=20 {
+        let now = T0.plus_ms(day * DAY_MS);
+        let documents = rekey(&roster, &identity("Chief"), now).unwrap();
+        take(&mut roster, &documents, now);
+    }
+    let now = T0.plus_ms(20 * DAY_MS);
+    let epochs = |roster: &Roster| {
+        let ring = roster.open_keys(&identity("Army2"));
+        (1..=21).filter(|&epoch| ring.get(&group("army"), epoch).is_some()).collect::<Vec<_>>()
+    };
+    // The one of day 13 was in force when the seven days began.
+    assert_eq!(epochs(&roster), (14..=21).collect::<Vec<_>>());
+    let kept = roster.documents().count();
+    assert_eq!(kept, 1 + 4 * 8, "the first charter, and for each group eight epochs");
+
+    roster.prune(now.plus_ms(30 * DAY_MS));
+    assert_eq!(epochs(&roster), [21]);
+    assert_eq!(roster.documents().count(), 1 + 4);
+    assert_eq!(names(&roster), names(&brigade()));
+}
+
+#[test]
+fn many_admissions_leave_no_trail_of_documents() {
+    let mut roster = founded();
+    for n in 0..200 {
+        add(&mut roster, "Chief", &format!("A{n}"), Role::Soldier(group("army")), minutes(n));
+    }
+    assert_eq!(roster.members().len(), 201);
+    assert_eq!(roster.documents().count(), 4);
+    let len: usize = roster.reserve.iter().map(|document| document.bytes().len()).sum();
+    assert!(len <= MAX_RESERVE_LEN);
+}
+
+#[test]
+fn history_of_a_leader_gone_wrong_is_bounded() {
+    let roster = brigade();
+    let mut documents: Vec<_> = roster.documents().map(|(_, bytes)| bytes.to_vec()).collect();
+    for n in 1..1_500 {
+        documents.push(forge_sheet(&roster, "army", &["Army1"], |text| {
+            text.version += n;
+            text.issued = T0.plus_ms(n);
+            new_epoch(&mut text.keyring, T0.plus_ms(n));
+        }));
+    }
+    let mut roster = roster_of(&documents, minutes(60));
+    let kept = roster.documents().count();
+    assert!((1_024..1_040).contains(&kept), "{kept}");
+    assert_eq!(copy(&roster).digest(), roster.digest());
+    let documents = rekey(&roster, &identity("Chief"), minutes(60)).unwrap();
+    take(&mut roster, &documents, minutes(60));
+    assert_eq!(roster.sheet(&group("army")).unwrap().keyring().since(), minutes(60));
+}
+
+#[test]
+fn a_record_waits_for_the_documents_it_cites() {
+    let mut roster = brigade();
+    let (heads, army) = (GroupId::heads(), group("army"));
+    let before = roster.clone();
+    let cited = |roster: &Roster, group| {
+        let Cited { charter_version, sheet_version, epoch } = roster.versions_for(group);
+        (charter_version, sheet_version, epoch)
+    };
+    assert_eq!(cited(&roster, &heads), (5, 0, 1));
+    assert_eq!(cited(&roster, &army), (5, 4, 1));
+    let documents = rekey(&roster, &identity("Army1"), minutes(1)).unwrap();
+    take(&mut roster, &documents, minutes(1));
+    assert_eq!(cited(&roster, &army), (5, 5, 2));
+    assert!(roster.holds(&army, 5, 5) && roster.holds(&army, 4, 2) && roster.holds(&heads, 5, 0));
+    assert!(!before.holds(&army, 5, 5) && !roster.holds(&heads, 6, 0) && !roster.holds(&heads, 5, 1));
+    assert_eq!(cited(&roster, &group("marines")), (5, 0, 0));
+}
+
+#[test]
+fn an_unsigned_or_damaged_document_changes_nothing() {
+    let mut roster = brigade();
+    let digest = roster.digest();
+    let good = forge_sheet(&roster, "army", &["Army1"], |text| text.soldiers.clear());
+    for at in 0..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 0x10;
+        assert!(matches!(accept(&mut roster, &bad), Err(Refusal::Decode(_))), "byte {at}");
+        assert!(accept(&mut roster, &good[..at]).is_err());
+    }
+    let unsigned = sign(Payload::Sheet(roster.sheet(&group("army")).unwrap().text().clone()), &[]);
+    assert!(matches!(accept(&mut roster, &unsigned), Err(Refusal::Decode(DecodeError::UnderSigned { found: 0 }))));
+    assert_eq!(roster.digest(), digest);
+}
+
+#[test]
+fn a_stored_roster_with_a_foreign_or_unentitled_document_is_refused_with_its_place() {
+    let roster = brigade();
+    let mut documents: Vec<_> = roster.documents().map(|(_, bytes)| bytes.to_vec()).collect();
+    documents.push(forge_sheet(&roster, "army", &["Stranger"], |_| {}));
+    let made = Roster::from_documents(documents.iter().map(Vec::as_slice), minutes(1));
+    let place = documents.len();
+    let error = made.unwrap_err();
+    assert!(
+        matches!(&error, RosterError::Refused { position, reason: Refusal::NotYetJudgeable } if *position == place),
+        "{error:?}"
+    );
+    assert_eq!(error.to_string(), format!("document {place} of the roster is refused"));
+}
+
+#[test]
+fn a_damaged_file_is_refused() {
+    let good = brigade().encode();
+    for at in 0..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 0x01;
+        assert!(Roster::decode(&bad, T0).is_err(), "byte {at}");
+        assert!(Roster::decode(&good[..at], T0).is_err(), "length {at}");
+    }
+    let longer = [good.as_slice(), &[0]].concat();
+    assert!(matches!(Roster::decode(&longer, T0), Err(RosterError::Damaged(_))));
+    let newer = [&[0x82, 0x02], &good[2..]].concat();
+    assert!(matches!(Roster::decode(&newer, T0), Err(RosterError::Damaged(DecodeError::Format { found: 2 }))));
+}
+
+#[test]
+fn debug_shows_people_by_fingerprint() {
+    let shown = format!("{:?}", brigade());
+    assert!(shown.contains("SHA256:") && shown.contains("Army2"), "{shown}");
+    let _: MemberName = name("Army2");
+}
