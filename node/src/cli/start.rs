@@ -80,7 +80,9 @@ pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandErr
         .map_err(|error| CommandError::failed("the node's tasks cannot be started").because(&error))?;
     let result = runtime.block_on(async {
         let roster = Arc::new(roster);
-        let net = net::start(args.network(), &identity, roster.clone())
+        let network = args.network();
+        let carry = network.carry;
+        let net = net::start(network, &identity, roster.clone())
             .map_err(|error| CommandError::from_error(Kind::Failed, &error))?;
         let (requests_tx, requests) = mpsc::channel(ui::CHANNEL_LEN);
         let (events, events_rx) = mpsc::channel(ui::CHANNEL_LEN);
@@ -89,9 +91,19 @@ pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandErr
         let keep_roster = Box::new(move |roster: &muster_roles::Roster| home.write_roster(roster));
         let ended_by = tokio::spawn(end_when_told(stop_tx));
         let shown = tokio::spawn(show(screen, requests_tx, events_rx));
-        let ran =
-            driver::run(Parts { identity, roster, disk, net, keep_roster, export_folders, requests, events, stop })
-                .await;
+        let ran = driver::run(Parts {
+            identity,
+            roster,
+            carry,
+            disk,
+            net,
+            keep_roster,
+            export_folders,
+            requests,
+            events,
+            stop,
+        })
+        .await;
         ended_by.abort();
         let shown = shown.await;
         ran.map_err(|error| CommandError::from_error(Kind::Failed, &error))?;
@@ -124,11 +136,7 @@ impl StartArgs {
     }
 }
 
-async fn show(
-    screen: Screen,
-    requests: mpsc::Sender<Request>,
-    events: mpsc::Receiver<Event>,
-) -> io::Result<()> {
+async fn show(screen: Screen, requests: mpsc::Sender<Request>, events: mpsc::Receiver<Event>) -> io::Result<()> {
     match screen {
         Screen::Chat => ui::run_line(requests, events).await,
         Screen::Plain => ui::run_plain(requests, events, false).await,

@@ -5,6 +5,7 @@ mod open;
 mod rows;
 pub mod writer;
 
+use std::collections::BTreeSet;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, Table, Ta
 
 use crate::engine::policy::Permitted;
 use crate::engine::store::{Fate, Store, Stored};
+use crate::engine::sync::SyncId;
 use crate::engine::wire::RecordId;
 
 pub use error::{DiskError, OpenError, damaged_hint};
@@ -54,12 +56,12 @@ impl Disk {
         Ok(Rows::new(records.range(span(group.as_str(), from, to))?))
     }
 
-    /// Takes out what `roster` does not permit; returns how many records.
+    /// Takes out what `roster` does not permit, a commit a group; returns the names of what is gone.
     ///
     /// # Errors
-    /// [`DiskError`]; some of it may have been taken out then.
-    pub fn rejudge(&mut self, roster: &Roster) -> Result<u64, DiskError> {
-        let mut taken = 0;
+    /// [`DiskError`].
+    pub fn rejudge(&mut self, roster: &Roster) -> Result<Vec<(GroupId, BTreeSet<SyncId>)>, DiskError> {
+        let mut withdrawn = Vec::new();
         for (group, _) in newest_by_group(&self.read()?.open_table(RECORDS)?)? {
             let group = group
                 .parse::<GroupId>()
@@ -74,10 +76,45 @@ impl Disk {
             })?;
             if !denied.is_empty() {
                 self.remove(&group, &denied)?;
-                taken += denied.len() as u64;
+                withdrawn.push((group, denied.iter().map(|(time, id)| SyncId::new(*time, id)).collect()));
             }
         }
-        Ok(taken)
+        Ok(withdrawn)
+    }
+
+    /// Returns the names of all records of a group, the oldest first.
+    ///
+    /// # Errors
+    /// [`DiskError`].
+    pub fn names(&self, group: &GroupId) -> Result<Vec<SyncId>, DiskError> {
+        let records = self.read()?.open_table(RECORDS)?;
+        let entries = records.range(span(group.as_str(), Timestamp::ZERO, END_OF_TIME))?;
+        entries
+            .map(|entry| {
+                let (key, _) = entry?;
+                let (_, time, id) = key.value();
+                Ok(SyncId::new(Timestamp::from_u64(time), &RecordId::from_bytes(*id)))
+            })
+            .collect()
+    }
+
+    /// Returns the records of these names as they came, leaving out those that are not here.
+    ///
+    /// # Errors
+    /// [`DiskError`].
+    pub fn load(&self, group: &GroupId, names: &[SyncId]) -> Result<Vec<Vec<u8>>, DiskError> {
+        let records = self.read()?.open_table(RECORDS)?;
+        let mut found = Vec::with_capacity(names.len());
+        for name in names {
+            let (lowest, highest) = name.ids();
+            let (group, time) = (group.as_str(), name.time().to_u64());
+            let of_name = (group, time, lowest.as_bytes())..=(group, time, highest.as_bytes());
+            if let Some(entry) = records.range::<RecordKey<'_>>(of_name)?.next() {
+                let (_, value) = entry?;
+                found.push(value.value().1.to_vec());
+            }
+        }
+        Ok(found)
     }
 
     fn read(&self) -> Result<ReadTransaction, DiskError> {

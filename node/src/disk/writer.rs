@@ -1,14 +1,16 @@
 //! The one thread that writes: what arrives while a commit runs goes into the next one.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::thread;
 
-use muster_roles::{Roster, Timestamp};
+use muster_roles::{GroupId, Roster, Timestamp};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use crate::engine::policy::Permitted;
 use crate::engine::store::{Fate, Store};
+use crate::engine::sync::SyncId;
 
 use super::{Disk, DiskError};
 
@@ -33,7 +35,7 @@ pub enum Job {
         /// The oldest time to keep.
         before: Timestamp,
     },
-    /// Take out what this roster does not permit; answered only if it fails.
+    /// Take out what this roster does not permit; always answered.
     Rejudge(Arc<Roster>),
 }
 
@@ -42,6 +44,8 @@ pub enum Job {
 pub enum Outcome {
     /// These are on disk: the records of one or several batches in their order, each with what became of it.
     Committed(Vec<(Permitted, Fate)>),
+    /// These are not in the store any more.
+    Withdrawn(Vec<(GroupId, BTreeSet<SyncId>)>),
     /// These are not on disk, nor is any later one going to be; empty where something other than storing failed.
     Failed(Vec<Permitted>),
 }
@@ -104,8 +108,14 @@ impl Writing {
                 self.append(records);
                 return next;
             }
-            Job::Prune { before } => self.clear_out("prune", |disk| disk.prune(before)),
-            Job::Rejudge(roster) => self.clear_out("rejudge", |disk| disk.rejudge(&roster)),
+            Job::Prune { before } => match self.attempt(|disk| disk.prune(before)) {
+                Some(records) => tracing::debug!(records, "pruned the store"),
+                None => self.answer(Outcome::Failed(Vec::new())),
+            },
+            Job::Rejudge(roster) => {
+                let withdrawn = self.attempt(|disk| disk.rejudge(&roster));
+                self.answer(withdrawn.map_or_else(|| Outcome::Failed(Vec::new()), Outcome::Withdrawn));
+            }
         }
         None
     }
@@ -127,13 +137,6 @@ impl Writing {
             None => Outcome::Failed(records),
         };
         self.answer(outcome);
-    }
-
-    fn clear_out(&mut self, what: &str, act: impl FnOnce(&mut Disk) -> Result<u64, DiskError>) {
-        match self.attempt(act) {
-            Some(records) => tracing::debug!(what, records, "cleared out the store"),
-            None => self.answer(Outcome::Failed(Vec::new())),
-        }
     }
 
     /// Does something to the store unless it has failed before; `None` where it has, or does now.

@@ -20,11 +20,14 @@ use self::screen::Screen;
 use crate::disk::Disk;
 use crate::disk::writer::{Job, Outcome, Writer};
 use crate::engine::State;
-use crate::engine::io::{Effect, Input, Notice};
+use crate::engine::io::{Effect, Input, Notice, SyncInput};
+use crate::engine::policy::Carry;
 use crate::engine::store::RETENTION_MS;
+use crate::engine::sync::SyncEffect;
 use crate::engine::time::UnixMillis;
+use crate::engine::verify::check_records;
 use crate::engine::view::Profile;
-use crate::net::{self, Net};
+use crate::net::{self, Net, SyncCommand};
 use crate::ui::{Event, Request};
 
 /// How long a patient screen's messages may wait for somebody to take them before the node ends.
@@ -51,6 +54,8 @@ pub struct Parts {
     pub identity: Identity,
     /// The roster in force.
     pub roster: Arc<Roster>,
+    /// Which groups' records the node carries.
+    pub carry: Carry,
     /// The store.
     pub disk: Disk,
     /// The network side, started.
@@ -108,6 +113,8 @@ struct Driver {
     phase: Phase,
     export_folders: Vec<PathBuf>,
     exports: JoinSet<Event>,
+    /// Reading and checking for synchronisation, beside the loop.
+    work: JoinSet<Option<SyncInput>>,
 }
 
 /// Runs a node until the screen leaves, the process is told to end, or something it cannot do without fails.
@@ -115,9 +122,10 @@ struct Driver {
 /// # Errors
 /// [`RunError`] says what failed; all that was acknowledged is stored in any case.
 pub async fn run(parts: Parts) -> Result<(), RunError> {
-    let Parts { identity, roster, disk, net, keep_roster, export_folders, mut requests, events, mut stop } = parts;
+    let Parts { identity, roster, carry, disk, net, keep_roster, export_folders, mut requests, events, mut stop } =
+        parts;
     let me = identity.public();
-    let boot = reading::boot(&disk, &roster, &me)?;
+    let boot = reading::boot(&disk, &roster, &me, carry)?;
     let state = State::new(identity, roster, boot);
     let writer = Writer::start(disk.clone()).map_err(RunError::Thread)?;
     let mut driver = Driver {
@@ -132,8 +140,11 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
         phase: Phase::Running,
         export_folders,
         exports: JoinSet::new(),
+        work: JoinSet::new(),
     };
     driver.show_profile();
+    let effects = driver.state.start();
+    driver.carry_out(effects).await?;
     let result = driver.turn(&mut requests, &mut stop).await;
     driver.end().await;
     result
@@ -165,8 +176,20 @@ impl Driver {
                     Ok(event) => self.screen.show(event),
                     Err(error) => self.screen.show(Event::ExportFailed { reason: error.to_string() }),
                 },
+                Some(done) = self.work.join_next() => {
+                    if let Ok(Some(input)) = done {
+                        self.feed(Input::Sync(input)).await?;
+                    }
+                }
+                report = self.net.sync.reports.recv() => {
+                    self.feed(Input::Sync(report.ok_or(RunError::NetStopped)?)).await?;
+                }
                 event = self.net.events.recv() => self.on_net(event.ok_or(RunError::NetStopped)?).await?,
-                _ = tick.tick() => self.feed(Input::Tick).await?,
+                _ = tick.tick() => {
+                    // Only spreads rounds in time and over members: without it they are merely regular.
+                    let random = muster_keys::random_bytes().map(u64::from_le_bytes).unwrap_or_default();
+                    self.feed(Input::Tick { random }).await?;
+                }
                 _ = prune.tick() => self.prune().await?,
                 () = until(self.phase), if !running => self.phase = Phase::Leaving { until: Instant::now(), patient: false },
             }
@@ -176,7 +199,12 @@ impl Driver {
 
     /// Hands one input to the engine and carries out what follows.
     async fn feed(&mut self, input: Input) -> Result<(), RunError> {
-        for effect in self.state.handle(input, wall_clock()) {
+        let effects = self.state.handle(input, wall_clock());
+        self.carry_out(effects).await
+    }
+
+    async fn carry_out(&mut self, effects: Vec<Effect>) -> Result<(), RunError> {
+        for effect in effects {
             match effect {
                 Effect::Append(records) => self.write(Job::Append(records)).await?,
                 Effect::Publish { group, message } => self.tell_net(net::Command::Publish { group, message }).await?,
@@ -186,10 +214,38 @@ impl Driver {
                 Effect::Show(row) => self.screen.show(Event::Row(row)),
                 Effect::Refused { request, reason } => self.screen.show(Event::Refused { request, reason }),
                 Effect::RosterChanged(roster) => self.on_roster(roster).await?,
+                Effect::Sync(effect) => self.synchronise(effect).await?,
                 Effect::Notice(notice) => self.on_notice(notice),
             }
         }
         Ok(())
+    }
+
+    async fn synchronise(&mut self, effect: SyncEffect) -> Result<(), RunError> {
+        let command = match effect {
+            SyncEffect::Open(member) => SyncCommand::Open(member),
+            SyncEffect::Send(session, frame) => SyncCommand::Send(session, frame),
+            SyncEffect::Close(session) => SyncCommand::Close(session),
+            SyncEffect::Index(group) => {
+                let disk = self.disk.clone();
+                self.work.spawn_blocking(move || reading::index(&disk, group));
+                return Ok(());
+            }
+            SyncEffect::Load(session, group, names) => {
+                let disk = self.disk.clone();
+                self.work.spawn_blocking(move || reading::load(&disk, session, group, &names));
+                return Ok(());
+            }
+            SyncEffect::Verify { session, group, records, last } => {
+                let unit = self.state.roster().unit();
+                self.work.spawn_blocking(move || {
+                    let (records, forged) = check_records(&records, unit);
+                    Some(SyncInput::Verified { session, group, records, forged, last })
+                });
+                return Ok(());
+            }
+        };
+        self.net.sync.commands.send(command).await.map_err(|_| RunError::NetStopped)
     }
 
     async fn on_request(&mut self, request: Request) -> Result<(), RunError> {
@@ -243,11 +299,14 @@ impl Driver {
             net::Event::MemberUp(member) => {
                 self.connected.insert(member);
                 self.screen.show(Event::Presence { connected: self.connected.len() });
+                self.feed(Input::MemberUp(member)).await?;
             }
             net::Event::MemberDown(member) => {
                 self.connected.remove(&member);
                 self.screen.show(Event::Presence { connected: self.connected.len() });
+                self.feed(Input::MemberDown(member)).await?;
             }
+            net::Event::Slow(member) => self.feed(Input::Slow(member)).await?,
         }
         Ok(())
     }
@@ -255,6 +314,12 @@ impl Driver {
     async fn on_outcome(&mut self, outcome: Outcome) -> Result<(), RunError> {
         match outcome {
             Outcome::Committed(records) => self.feed(Input::Committed { records }).await,
+            Outcome::Withdrawn(withdrawn) => {
+                for (group, names) in withdrawn {
+                    self.feed(Input::Sync(SyncInput::Withdrawn { group, names })).await?;
+                }
+                Ok(())
+            }
             Outcome::Failed(records) => self.feed(Input::CommitFailed { records }).await,
         }
     }

@@ -10,21 +10,44 @@ use muster_roles::{GroupId, Keyring, Roster, Timestamp};
 
 use crate::disk::{Disk, DiskError};
 use crate::engine::Boot;
+use crate::engine::io::SyncInput;
+use crate::engine::policy::Carry;
 use crate::engine::store::{RETENTION_MS, Store};
+use crate::engine::sync::{SessionId, SyncId};
 use crate::engine::time::UnixMillis;
 use crate::engine::view::{Reader, Row};
 use crate::export::{Export, Format};
 use crate::ui::{Event, HISTORY_ROWS};
 
 /// Reads what the engine must know of the store when it starts.
-pub(super) fn boot(disk: &Disk, roster: &Roster, me: &PublicKey) -> Result<Boot, DiskError> {
-    let mut boot = Boot { newest: disk.newest()?, ..Boot::default() };
+pub(super) fn boot(disk: &Disk, roster: &Roster, me: &PublicKey, carry: Carry) -> Result<Boot, DiskError> {
+    let mut boot = Boot { newest: disk.newest()?, carry, ..Boot::default() };
     for group in roster.groups() {
         if let Some(seq) = disk.last_seq(group, me)? {
             boot.last_seq.insert(group.clone(), seq);
         }
     }
     Ok(boot)
+}
+
+/// Reads what reconciliation compares of a group; nothing where the store cannot be read, and then nothing is compared.
+pub(super) fn index(disk: &Disk, group: GroupId) -> Option<SyncInput> {
+    match disk.names(&group) {
+        Ok(names) => Some(SyncInput::Indexed { group, names }),
+        Err(error) => {
+            tracing::error!(%error, %group, "the store cannot be read");
+            None
+        }
+    }
+}
+
+/// Reads records that another member asked for; what cannot be read is left out, and can be had elsewhere.
+pub(super) fn load(disk: &Disk, session: SessionId, group: GroupId, names: &[SyncId]) -> Option<SyncInput> {
+    let records = disk.load(&group, names).unwrap_or_else(|error| {
+        tracing::error!(%error, %group, "the store cannot be read");
+        Vec::new()
+    });
+    Some(SyncInput::Loaded { session, group, records })
 }
 
 /// Reads the newest rows of a group, oldest first.

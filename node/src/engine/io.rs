@@ -1,11 +1,15 @@
 //! What goes into the engine and what comes out of it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use muster_keys::PublicKey;
 use muster_roles::{Denial, GroupId, Roster};
 
 use super::policy::Permitted;
 use super::store::Fate;
+use super::sync::{SessionId, SyncEffect, SyncId};
+use super::verify::Verified;
 use super::view::Row;
 
 /// Names one received gossip message until its verdict is given; the network side gives it out and understands it.
@@ -66,8 +70,80 @@ pub enum Input {
         /// The documents as they travel.
         documents: Vec<Vec<u8>>,
     },
+    /// A member is connected and speaks gossip.
+    MemberUp(PublicKey),
+    /// A member's last connection is gone.
+    MemberDown(PublicKey),
+    /// Gossip to this member was dropped, because it does not take it fast enough.
+    Slow(PublicKey),
+    /// Something happened to synchronisation.
+    Sync(SyncInput),
     /// Time has passed; wanted about once a second.
-    Tick,
+    Tick {
+        /// A fresh random number.
+        random: u64,
+    },
+}
+
+/// One thing that happened to synchronisation.
+#[derive(Debug)]
+pub enum SyncInput {
+    /// The names of all records of a group that the store held when the node started.
+    Indexed {
+        /// The group.
+        group: GroupId,
+        /// The names, in any order.
+        names: Vec<SyncId>,
+    },
+    /// The store gave up records that the roster in force forbids.
+    Withdrawn {
+        /// Their group.
+        group: GroupId,
+        /// Their names.
+        names: BTreeSet<SyncId>,
+    },
+    /// A stream is open.
+    Opened {
+        /// Names the session from now on.
+        session: SessionId,
+        /// The member at the other end.
+        peer: PublicKey,
+        /// Whether [`SyncEffect::Open`] asked for it; else the member did.
+        leading: bool,
+    },
+    /// The stream that [`SyncEffect::Open`] asked for could not be opened.
+    NotOpened(PublicKey),
+    /// A frame came in.
+    Frame {
+        /// The session.
+        session: SessionId,
+        /// The frame as it travels.
+        bytes: Vec<u8>,
+    },
+    /// What [`SyncEffect::Load`] asked for.
+    Loaded {
+        /// The session.
+        session: SessionId,
+        /// The records' group.
+        group: GroupId,
+        /// The records as they travel.
+        records: Vec<Vec<u8>>,
+    },
+    /// What [`SyncEffect::Verify`] asked for: the records that are authentic.
+    Verified {
+        /// The session.
+        session: SessionId,
+        /// The group they are said to belong to.
+        group: GroupId,
+        /// Those that are authentic.
+        records: Vec<Verified>,
+        /// Whether one was not: the member has sent what it should have refused.
+        forged: bool,
+        /// Whether they end an answer.
+        last: bool,
+    },
+    /// The stream is closed.
+    Closed(SessionId),
 }
 
 /// How publishing a gossip message went.
@@ -122,6 +198,8 @@ pub enum Effect {
     },
     /// The roster changed: keep it, tell the network who is a member now, and take out of the store what it forbids.
     RosterChanged(Arc<Roster>),
+    /// Something for synchronisation.
+    Sync(SyncEffect),
     /// Something a person should know.
     Notice(Notice),
 }

@@ -7,6 +7,7 @@ pub mod hello;
 pub mod io;
 pub mod policy;
 pub mod store;
+pub mod sync;
 pub mod time;
 pub mod verify;
 pub mod view;

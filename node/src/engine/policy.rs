@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use muster_keys::PublicKey;
-use muster_roles::{Denial, Permit, Roster, permit};
+use muster_roles::{Denial, GroupId, Permit, Role, Roster, permit};
 
 use super::time::UnixMillis;
 use super::verify::Verified;
@@ -15,6 +15,26 @@ pub const AUTHOR_RATE_PER_S: u64 = 100;
 /// Records an author may send at once: what a device that comes back with a full outbox has to say.
 pub const AUTHOR_BURST: u64 = 1000;
 
+/// Which groups' records a node stores and forwards.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Carry {
+    /// Every group's, readable or not.
+    #[default]
+    All,
+    /// Only those that its own member may read.
+    Own,
+}
+
+impl Carry {
+    /// Returns the groups that a member's node carries; a carrier reads nothing and is there for everything.
+    #[must_use]
+    pub fn groups(self, roster: &Roster, member: &PublicKey) -> Vec<GroupId> {
+        let Some(role) = roster.member(member).map(|member| member.role) else { return Vec::new() };
+        let all = self == Self::All || role == Role::Carrier;
+        roster.groups().filter(|group| all || role.may_read(group)).cloned().collect()
+    }
+}
+
 /// A record that its author was allowed to post, by the roster in force at its own time.
 #[derive(Clone, Debug)]
 pub struct Permitted {
@@ -23,16 +43,25 @@ pub struct Permitted {
     received_ms: u64,
 }
 
+/// An authentic record that its author had no right to post.
+#[derive(Debug)]
+pub struct Denied {
+    /// The record.
+    pub record: Verified,
+    /// Why.
+    pub denial: Denial,
+}
+
 impl Permitted {
     /// Asks the roster whether the author may post to the group.
     ///
     /// # Errors
-    /// The roster's [`Denial`], and the record back: a newer roster may explain it.
-    pub fn judge(record: Verified, roster: &Roster, received_ms: u64) -> Result<Self, (Verified, Denial)> {
+    /// [`Denied`]: the reason, and the record back.
+    pub fn judge(record: Verified, roster: &Roster, received_ms: u64) -> Result<Self, Box<Denied>> {
         let header = record.frame().header();
         match permit(&roster.at(header.time), &header.author, &header.group) {
             Ok(permit) => Ok(Self { record, permit, received_ms }),
-            Err(denial) => Err((record, denial)),
+            Err(denial) => Err(Box::new(Denied { record, denial })),
         }
     }
 

@@ -38,9 +38,7 @@ pub(crate) fn seal(key: &GroupKey, header: &Header, nonce: &[u8; 24], text: &str
     padded.push(PADDING_MARK);
     padded.resize(padded_len, 0);
     let aad = header.associated_data();
-    cipher(key)
-        .encrypt(&XNonce::from(*nonce), Payload { msg: &padded, aad: &aad })
-        .map_err(|_| SealError::Cipher)
+    cipher(key).encrypt(&XNonce::from(*nonce), Payload { msg: &padded, aad: &aad }).map_err(|_| SealError::Cipher)
 }
 
 /// Opens a record's text.

@@ -59,3 +59,12 @@ impl Verified {
         &self.frame
     }
 }
+
+/// Decodes and checks records as a session brought them; tells also whether one did not hold.
+#[must_use]
+pub fn check_records(records: &[Vec<u8>], unit: UnitId) -> (Vec<Verified>, bool) {
+    let check = |bytes: &Vec<u8>| Frame::decode(bytes).ok().and_then(|frame| Verified::check(frame, unit).ok());
+    let checked: Vec<Verified> = records.iter().filter_map(check).collect();
+    let forged = checked.len() < records.len();
+    (checked, forged)
+}

@@ -148,10 +148,10 @@ impl Reader<'_> {
         let frame = stored.frame();
         let header = frame.header();
         let author = permit(&self.roster.at(header.time), &header.author, &header.group)?;
-        let key = self.keyring.get(&header.group, header.epoch).ok_or_else(|| Unreadable::NoKey {
-            group: header.group.clone(),
-            epoch: header.epoch,
-        })?;
+        let key = self
+            .keyring
+            .get(&header.group, header.epoch)
+            .ok_or_else(|| Unreadable::NoKey { group: header.group.clone(), epoch: header.epoch })?;
         let text = seal::open(key, frame).map_err(|_| Unreadable::Garbled)?;
         Ok(Row {
             id: frame.id(),

@@ -47,6 +47,7 @@ pub(crate) struct Behaviour {
 pub(crate) struct Members {
     ping: ping::Behaviour,
     pub(crate) gossip: gossip::Behaviour,
+    sync: libp2p_stream::Behaviour,
 }
 
 impl Behaviour {
@@ -61,8 +62,17 @@ impl Behaviour {
             limits: connection_limits::Behaviour::new(limits),
             mdns: mdns.into(),
             hello: hello::behaviour(),
-            members: Gated::new(Members { ping: ping::Behaviour::new(ping), gossip }),
+            members: Gated::new(Members {
+                ping: ping::Behaviour::new(ping),
+                gossip,
+                sync: libp2p_stream::Behaviour::new(),
+            }),
         }
+    }
+
+    /// Returns what opens and accepts the streams of synchronisation.
+    pub(crate) fn sync_control(&mut self) -> libp2p_stream::Control {
+        self.members.inner_mut().sync.new_control()
     }
 
     /// Returns gossipsub.

@@ -13,7 +13,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use self::behaviour::Behaviour;
+pub use self::sync::{SyncCommand, SyncStreams};
 use self::task::{Start, Task};
+pub use crate::engine::policy::Carry;
+
 use crate::engine::io::{GossipHandle, PublishOutcome, Verdict};
 
 mod behaviour;
@@ -25,6 +28,7 @@ mod links;
 mod meeting;
 mod peer;
 mod reports;
+mod sync;
 mod task;
 mod translate;
 mod transport;
@@ -90,16 +94,8 @@ pub enum Event {
     MemberUp(PublicKey),
     /// A member's last connection is gone.
     MemberDown(PublicKey),
-}
-
-/// Which groups' records a node stores and forwards.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Carry {
-    /// Every group's, readable or not.
-    #[default]
-    All,
-    /// Only those that its own member may read.
-    Own,
+    /// Gossip to this member was dropped: it does not take it fast enough.
+    Slow(PublicKey),
 }
 
 /// How the network side is set up.
@@ -122,6 +118,8 @@ pub struct Net {
     pub commands: mpsc::Sender<Command>,
     /// What it reports.
     pub events: mpsc::Receiver<Event>,
+    /// The streams of synchronisation.
+    pub sync: SyncStreams,
     /// Ends after [`Command::Shutdown`], or when one of the channels is dropped.
     pub task: JoinHandle<()>,
 }
@@ -186,6 +184,8 @@ pub fn start(config: Config, identity: &Identity, roster: Arc<Roster>) -> Result
     for address in config.listen {
         swarm.listen_on(address.clone()).map_err(|source| StartError::Listen { address, source })?;
     }
+    let control = swarm.behaviour_mut().sync_control();
+    let sync = sync::start(control).map_err(|error| StartError::Setup(error.to_string()))?;
     let (command_tx, commands) = mpsc::channel(COMMAND_QUEUE_LEN);
     let (events, event_rx) = mpsc::channel(EVENT_QUEUE_LEN);
     let task = Task::new(Start {
@@ -198,7 +198,7 @@ pub fn start(config: Config, identity: &Identity, roster: Arc<Roster>) -> Result
         commands,
         events,
     });
-    Ok(Net { commands: command_tx, events: event_rx, task: tokio::spawn(task.run()) })
+    Ok(Net { commands: command_tx, events: event_rx, sync, task: tokio::spawn(task.run()) })
 }
 
 fn swarm(config: &Config, identity: &Identity, roster: &Roster) -> Result<Swarm<Behaviour>, StartError> {

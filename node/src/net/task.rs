@@ -217,11 +217,7 @@ impl Task {
 
     /// Subscribes to the topics of the groups to carry, and to no others.
     fn join_topics(&mut self) {
-        let Some(role) = self.roster.member(&self.me).map(|member| member.role) else { return self.leave_topics() };
-        // A carrier reads nothing and is there for everything.
-        let carry_all = self.carry == Carry::All || role == Role::Carrier;
-        let wanted: BTreeSet<GroupId> =
-            self.roster.groups().filter(|group| carry_all || role.may_read(group)).cloned().collect();
+        let wanted: BTreeSet<GroupId> = self.carry.groups(&self.roster, &self.me).into_iter().collect();
         for group in wanted.difference(&self.joined) {
             let topic = self.topics.topic(group);
             let gossip = self.swarm.behaviour_mut().gossip();
@@ -236,12 +232,6 @@ impl Task {
             self.swarm.behaviour_mut().gossip().unsubscribe(&self.topics.topic(group));
         }
         self.joined = wanted;
-    }
-
-    fn leave_topics(&mut self) {
-        for group in std::mem::take(&mut self.joined) {
-            self.swarm.behaviour_mut().gossip().unsubscribe(&self.topics.topic(&group));
-        }
     }
 
     fn on_happening(&mut self, happening: Happening) {
@@ -273,7 +263,12 @@ impl Task {
             Happening::Speaking { peer, connection } => self.on_speaking(peer, connection),
             Happening::Gossip { from, id, message } => self.on_gossip(from, &id, message),
             Happening::Subscribed { peer, topic } => self.on_subscribed(peer, &topic),
-            Happening::Slow { peer } => tracing::warn!(peer = %Named(&peer), "peer too slow, messages to it dropped"),
+            Happening::Slow { peer } => {
+                tracing::warn!(peer = %Named(&peer), "peer too slow, messages to it dropped");
+                if let Some(member) = role_key(&peer) {
+                    self.reports.tell(Event::Slow(member));
+                }
+            }
             Happening::Deaf { peer } => {
                 let links: Vec<ConnectionId> = self.links.of_peer(peer).map(|(id, _)| id).collect();
                 for id in links {

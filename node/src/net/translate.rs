@@ -187,6 +187,7 @@ fn from_behaviour(event: BehaviourEvent) -> Option<Happening> {
             ping.result.is_err().then_some(Happening::Dead { connection: ping.connection })
         }
         BehaviourEvent::Members(GateEvent::Inner(MembersEvent::Gossip(event))) => from_gossip(event),
+        BehaviourEvent::Members(GateEvent::Inner(MembersEvent::Sync(()))) => None,
     }
 }
 

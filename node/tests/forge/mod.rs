@@ -7,19 +7,7 @@ use serde_bytes::{ByteArray, Bytes};
 
 /// The payload's fields, as the format lists them.
 #[derive(Serialize)]
-struct Payload<'a>(
-    ByteArray<16>,
-    u64,
-    &'a str,
-    ByteArray<32>,
-    u64,
-    u64,
-    u64,
-    u64,
-    u64,
-    ByteArray<24>,
-    &'a Bytes,
-);
+struct Payload<'a>(ByteArray<16>, u64, &'a str, ByteArray<32>, u64, u64, u64, u64, u64, ByteArray<24>, &'a Bytes);
 
 /// What a forger claims.
 pub struct Forged<'a> {

@@ -1,7 +1,14 @@
 //! The engine in a simulated mesh: the same code as in a node, with everything around it played from one seed.
 //!
 //! A failure prints its seed; `MUSTER_SIM_SEED=N` plays that one alone.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::print_stderr, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    missing_docs,
+    unreachable_pub
+)]
 
 #[path = "../forge/mod.rs"]
 mod forge;
@@ -38,7 +45,8 @@ fn group(name: &str) -> GroupId {
 fn unit() -> (Arc<Roster>, Vec<Identity>) {
     let now = Timestamp::from_ms(START.0 - 1000);
     let identities: Vec<Identity> = (0..10).map(|n| Identity::from_seed(&[n + 1; 32])).collect();
-    let troops = [("navy", 'n'), ("airforce", 'a'), ("army", 'r')].map(|(id, letter)| TroopDef { id: group(id), letter });
+    let troops =
+        [("navy", 'n'), ("airforce", 'a'), ("army", 'r')].map(|(id, letter)| TroopDef { id: group(id), letter });
     let (name, chief) = ("1st Brigade".parse().unwrap(), "Chief".parse().unwrap());
     let documents = found(&name, &chief, &identities[0], &troops, now).unwrap();
     let mut roster = Roster::from_documents(documents.iter().map(Vec::as_slice), now).unwrap();
@@ -202,6 +210,108 @@ fn a_flood_from_one_member_is_cut_off_and_the_others_are_still_heard() {
     for node in (0..10).filter(|n| world.nodes[*n].role.may_read(&army)) {
         assert!(world.nodes[node].shown.iter().any(|row| row.text().as_str() == "still here"), "node {node}");
     }
+}
+
+/// What each node holds of each group.
+fn holdings(world: &World) -> Vec<Vec<muster::engine::wire::RecordId>> {
+    world.nodes.iter().map(|node| node.store.iter().map(|stored| stored.frame().id()).collect()).collect()
+}
+
+#[test]
+fn after_a_storm_synchronisation_makes_every_node_hold_the_same_and_every_reader_see_all() {
+    play(300..310, |seed| {
+        let (roster, identities) = unit();
+        let groups: Vec<GroupId> = roster.groups().cloned().collect();
+        let mut world = World::new(seed, &roster, identities, STORM);
+        world.connect_all();
+        let said = chatter(&mut world, &groups, 150);
+        world.pass(240_000);
+        let held = holdings(&world);
+        assert_eq!(held[0].len(), said.len(), "seed {seed}");
+        assert!(held.iter().all(|ids| *ids == held[0]), "seed {seed}");
+        for (n, node) in world.nodes.iter().enumerate() {
+            let due = said.iter().filter(|(_, to, _)| node.role.may_read(to)).count();
+            assert_eq!(node.shown.len(), due, "seed {seed}, node {n}: shown once each");
+        }
+    });
+}
+
+#[test]
+fn a_node_that_was_away_gets_what_it_missed_from_a_carrier_of_another_troop() {
+    play(400..405, |seed| {
+        let (roster, identities) = unit();
+        let mut world = World::new(seed, &roster, identities, CALM);
+        let army = group("army");
+        let of = |world: &World, role: Role| (0..10).find(|n| world.nodes[*n].role == role).unwrap();
+        let author = of(&world, Role::Soldier(army.clone()));
+        let reader = (author + 1..10).find(|n| world.nodes[*n].role == Role::Soldier(army.clone())).unwrap();
+        let navy = of(&world, Role::Soldier(group("navy")));
+        world.separate(|_, _| true);
+        world.join(author, navy);
+        (0..50).for_each(|line| world.say(line * 10, author, &army, &format!("line {line}")));
+        world.pass(10_000);
+        world.separate(|_, _| true);
+        world.join(navy, reader);
+        world.pass(10_000);
+        let texts: Vec<String> = world.nodes[reader].shown.iter().map(|row| row.text().to_string()).collect();
+        assert_eq!(texts.len(), 50, "seed {seed}");
+        assert!(world.nodes[navy].shown.is_empty(), "who carries does not read");
+        let stored = world.nodes[reader].store.latest(&army, 100).unwrap();
+        assert!(stored.windows(2).all(|pair| pair[0].frame().header().seq < pair[1].frame().header().seq));
+    });
+}
+
+#[test]
+fn a_session_cut_again_and_again_still_ends_with_equal_sets_and_asks_for_nothing_twice() {
+    play(500..505, |seed| {
+        let (roster, identities) = unit();
+        let mut world = World::new(seed, &roster, identities, CALM);
+        let army = group("army");
+        let talkers: Vec<usize> = (0..10).filter(|n| world.nodes[*n].role == Role::Soldier(army.clone())).collect();
+        let (a, b) = (talkers[0], talkers[1]);
+        world.separate(|_, _| true);
+        for line in 0..3000 {
+            let node = if line % 3 == 0 { b } else { a };
+            world.say(line * 20, node, &army, &format!("line {line}"));
+        }
+        world.pass(70_000);
+        assert!(world.nodes[a].store.iter().count() == 2000 && world.nodes[b].store.iter().count() == 1000);
+        let mut cut = 0;
+        for _ in 0..40 {
+            world.join(a, b);
+            let a_while = world.rng.u64(20..400);
+            world.pass(a_while);
+            cut += world.break_streams();
+            world.separate(|_, _| true);
+        }
+        assert!(cut >= 20, "{cut} ends were cut");
+        world.join(a, b);
+        world.pass(60_000);
+        let held = holdings(&world);
+        assert_eq!(held[a].len(), 3000, "seed {seed}");
+        assert_eq!(held[a], held[b], "seed {seed}");
+        // What was on its way when a stream was cut is all that may come again.
+        let again = world.brought[a] + world.brought[b] - 3000;
+        assert!(again <= cut * 2 * muster::engine::sync::MAX_WANTED, "{again} records came again");
+    });
+}
+
+#[test]
+fn nodes_in_step_spend_one_round_trip_and_under_a_kibibyte_a_group() {
+    let (roster, identities) = unit();
+    let mut world = World::new(600, &roster, identities, CALM);
+    let groups: Vec<GroupId> = roster.groups().cloned().collect();
+    chatter(&mut world, &groups, 300);
+    world.run();
+    world.pass(5_000);
+    let held = holdings(&world);
+    assert!(held.iter().all(|ids| *ids == held[0]), "in step before");
+    world.separate(|_, _| true);
+    world.join(0, 1);
+    let before = world.sync_bytes;
+    world.pass(3_000);
+    let spent = world.sync_bytes - before;
+    assert!(spent > 0 && spent < 1024 * groups.len() as u64, "{spent} bytes for {} groups", groups.len());
 }
 
 #[test]

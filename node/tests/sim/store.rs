@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use muster::engine::policy::Permitted;
 use muster::engine::store::{Fate, Store, Stored};
+use muster::engine::sync::SyncId;
 use muster::engine::wire::RecordId;
 use muster_keys::PublicKey;
 use muster_roles::{GroupId, Timestamp};
@@ -21,6 +22,15 @@ pub struct MemStore {
 impl MemStore {
     pub fn contains(&self, group: &GroupId, time: Timestamp, id: RecordId) -> bool {
         self.records.contains_key(&(group.clone(), time, id))
+    }
+
+    /// The record that reconciliation knows by this name.
+    pub fn find(&self, group: &GroupId, name: &SyncId) -> Option<Vec<u8>> {
+        let of_time = self.group(group).filter(|((_, time, _), _)| *time == name.time());
+        of_time
+            .map(|(_, stored)| stored.frame())
+            .find(|frame| SyncId::new(frame.header().time, &frame.id()) == *name)
+            .map(|frame| frame.bytes().to_vec())
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Stored> {

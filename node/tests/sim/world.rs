@@ -5,13 +5,16 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use fastrand::Rng;
-use muster::engine::io::{Effect, GossipHandle, Input, PublishOutcome, RequestId, Verdict};
+use muster::engine::io::{Effect, GossipHandle, Input, PublishOutcome, RequestId, SyncInput, Verdict};
 use muster::engine::policy::Permitted;
 use muster::engine::store::Store;
+use muster::engine::sync::{MAX_FRAME_LEN, SessionId, SyncEffect, SyncId};
 use muster::engine::time::UnixMillis;
+use muster::engine::verify::check_records;
 use muster::engine::view::Row;
+use muster::engine::wire::Frame;
 use muster::engine::{Boot, State};
-use muster_keys::Identity;
+use muster_keys::{Identity, PublicKey};
 use muster_roles::{GroupId, Role, Roster, permit};
 
 use crate::store::MemStore;
@@ -46,6 +49,18 @@ enum Happening {
     Gossip { node: usize, group: GroupId, message: Vec<u8> },
     Commit { node: usize, records: Vec<Permitted> },
     Published { node: usize, group: GroupId, outcome: PublishOutcome },
+    Tick { node: usize },
+    Meet { a: usize, b: usize },
+    Part { a: usize, b: usize },
+    Sync { node: usize, input: SyncInput },
+}
+
+/// One end of a stream: whose, by which name, and until when what it sends is on its way.
+#[derive(Clone, Copy)]
+struct End {
+    node: usize,
+    session: SessionId,
+    busy_until: u64,
 }
 
 pub struct World {
@@ -57,6 +72,12 @@ pub struct World {
     weather: Weather,
     queue: BTreeMap<(u64, u64), Happening>,
     counter: u64,
+    /// Each end of every stream, and the other end's name.
+    streams: BTreeMap<(usize, SessionId), End>,
+    /// So many bytes of synchronisation have travelled.
+    pub sync_bytes: u64,
+    /// Records that sessions have brought, a node: what was asked for, whether new or not.
+    pub brought: Vec<usize>,
 }
 
 impl World {
@@ -88,7 +109,69 @@ impl World {
             weather,
             queue: BTreeMap::new(),
             counter: 0,
+            streams: BTreeMap::new(),
+            sync_bytes: 0,
+            brought: Vec::new(),
         }
+        .begun()
+    }
+
+    fn begun(mut self) -> Self {
+        self.brought = vec![0; self.nodes.len()];
+        for node in 0..self.nodes.len() {
+            let effects = self.nodes[node].state.start();
+            effects.into_iter().for_each(|effect| self.carry_out(node, effect));
+        }
+        self
+    }
+
+    /// Neighbours become connected; synchronisation goes on from here.
+    pub fn connect_all(&mut self) {
+        for a in 0..self.nodes.len() {
+            for b in self.nodes[a].neighbours.clone().into_iter().filter(|b| a < *b) {
+                self.schedule(1, Happening::Meet { a, b });
+            }
+        }
+    }
+
+    /// Cuts every link of a node, or between two sets of nodes as `cut` tells.
+    pub fn separate(&mut self, cut: impl Fn(usize, usize) -> bool) {
+        for a in 0..self.nodes.len() {
+            for b in self.nodes[a].neighbours.clone().into_iter().filter(|b| a < *b && cut(a, *b)) {
+                self.happen(Happening::Part { a, b });
+                self.nodes[a].neighbours.retain(|node| *node != b);
+                self.nodes[b].neighbours.retain(|node| *node != a);
+            }
+        }
+    }
+
+    /// Joins two nodes.
+    pub fn join(&mut self, a: usize, b: usize) {
+        if !self.nodes[a].neighbours.contains(&b) {
+            self.nodes[a].neighbours.push(b);
+            self.nodes[b].neighbours.push(a);
+        }
+        self.schedule(1, Happening::Meet { a, b });
+    }
+
+    /// Breaks every stream there is, in the middle of whatever it carries.
+    pub fn break_streams(&mut self) -> usize {
+        let ends: Vec<(usize, SessionId)> = self.streams.keys().copied().collect();
+        for (node, session) in &ends {
+            self.streams.remove(&(*node, *session));
+            self.feed(*node, Input::Sync(SyncInput::Closed(*session)));
+        }
+        ends.len()
+    }
+
+    /// Lets so much time pass, with a tick a second for everyone.
+    pub fn pass(&mut self, ms: u64) {
+        let end = self.now.0 + ms;
+        for second in 1..=ms / 1000 {
+            (0..self.nodes.len()).for_each(|node| self.schedule(second * 1000, Happening::Tick { node }));
+        }
+        self.run_until(end);
+        self.now = UnixMillis(end);
     }
 
     /// A member says something after so many milliseconds.
@@ -103,8 +186,14 @@ impl World {
 
     /// Lets everything happen that is going to; safety holds after every step.
     pub fn run(&mut self) {
+        self.run_until(u64::MAX);
+    }
+
+    /// Lets everything happen that is going to up to a time.
+    pub fn run_until(&mut self, end: u64) {
         let mut steps = 0_u64;
-        while let Some(((at, _), happening)) = self.queue.pop_first() {
+        while let Some(entry) = self.queue.first_entry().filter(|entry| entry.key().0 <= end) {
+            let ((at, _), happening) = entry.remove_entry();
             steps += 1;
             assert!(steps < 2_000_000, "the simulation does not come to rest");
             self.now = UnixMillis(at);
@@ -130,6 +219,27 @@ impl World {
                 self.feed(node, Input::Committed { records: records.into_iter().zip(fates).collect() });
             }
             Happening::Published { node, group, outcome } => self.feed(node, Input::Published { group, outcome }),
+            Happening::Tick { node } => {
+                let random = self.rng.u64(..);
+                self.feed(node, Input::Tick { random });
+            }
+            Happening::Meet { a, b } => {
+                self.feed(a, Input::MemberUp(self.key(b)));
+                self.feed(b, Input::MemberUp(self.key(a)));
+            }
+            Happening::Part { a, b } => {
+                let ends: Vec<(usize, SessionId)> = self.streams.keys().copied().collect();
+                for (node, session) in ends {
+                    let other = self.streams.get(&(node, session)).map(|end| end.node);
+                    if (node == a && other == Some(b)) || (node == b && other == Some(a)) {
+                        self.feed(node, Input::Sync(SyncInput::Closed(session)));
+                    }
+                }
+                self.streams.retain(|(node, _), end| !((*node == a && end.node == b) || (*node == b && end.node == a)));
+                self.feed(a, Input::MemberDown(self.key(b)));
+                self.feed(b, Input::MemberDown(self.key(a)));
+            }
+            Happening::Sync { node, input } => self.feed(node, Input::Sync(input)),
         }
     }
 
@@ -179,7 +289,67 @@ impl World {
             }
             Effect::Show(row) => self.show(node, row),
             Effect::Refused { .. } => self.nodes[node].refused += 1,
+            Effect::Sync(effect) => self.carry_out_sync(node, effect),
             Effect::RosterChanged(_) | Effect::Notice(_) => {}
+        }
+    }
+
+    fn key(&self, node: usize) -> PublicKey {
+        self.nodes[node].state.public()
+    }
+
+    fn carry_out_sync(&mut self, node: usize, effect: SyncEffect) {
+        match effect {
+            SyncEffect::Index(group) => {
+                let stored = self.nodes[node].store.latest(&group, usize::MAX).expect("memory does not fail");
+                let names = stored.iter().map(|stored| name(stored.frame())).collect();
+                self.schedule(3, Happening::Sync { node, input: SyncInput::Indexed { group, names } });
+            }
+            SyncEffect::Open(peer) => {
+                let other = (0..self.nodes.len()).find(|other| self.key(*other) == peer).expect("a node");
+                if !self.nodes[node].neighbours.contains(&other) {
+                    return self.schedule(1, Happening::Sync { node, input: SyncInput::NotOpened(peer) });
+                }
+                self.counter += 2;
+                let (mine, theirs) = (SessionId(self.counter), SessionId(self.counter + 1));
+                self.streams.insert((node, mine), End { node: other, session: theirs, busy_until: 0 });
+                self.streams.insert((other, theirs), End { node, session: mine, busy_until: 0 });
+                let opened = |session, peer, leading| SyncInput::Opened { session, peer, leading };
+                let asker = self.key(node);
+                self.schedule(1, Happening::Sync { node, input: opened(mine, peer, true) });
+                self.schedule(1, Happening::Sync { node: other, input: opened(theirs, asker, false) });
+            }
+            SyncEffect::Send(session, bytes) => {
+                self.sync_bytes += bytes.len() as u64;
+                if std::env::var_os("SIM_TRACE").is_some() {
+                    eprintln!("{} {node} {session:?} {} {:?}", self.now.0, bytes.len(), &bytes[..8.min(bytes.len())]);
+                }
+                assert!(bytes.len() <= MAX_FRAME_LEN, "a frame of {} bytes", bytes.len());
+                let delay = self.rng.u64(1..=self.weather.max_delay_ms);
+                let now = self.now.0;
+                let Some(end) = self.streams.get_mut(&(node, session)) else { return };
+                // A stream keeps its order.
+                end.busy_until = end.busy_until.max(now + delay);
+                let (to, session, after) = (end.node, end.session, end.busy_until - now);
+                self.schedule(after, Happening::Sync { node: to, input: SyncInput::Frame { session, bytes } });
+            }
+            SyncEffect::Load(session, group, names) => {
+                let records = names.iter().filter_map(|wanted| self.nodes[node].store.find(&group, wanted)).collect();
+                self.schedule(1, Happening::Sync { node, input: SyncInput::Loaded { session, group, records } });
+            }
+            SyncEffect::Verify { session, group, records, last } => {
+                self.brought[node] += records.len();
+                let unit = self.nodes[node].state.roster().unit();
+                let (records, forged) = check_records(&records, unit);
+                let input = SyncInput::Verified { session, group, records, forged, last };
+                self.schedule(1, Happening::Sync { node, input });
+            }
+            SyncEffect::Close(session) => {
+                let Some(end) = self.streams.remove(&(node, session)) else { return };
+                let after = end.busy_until.saturating_sub(self.now.0) + 1;
+                self.streams.remove(&(end.node, end.session));
+                self.schedule(after, Happening::Sync { node: end.node, input: SyncInput::Closed(end.session) });
+            }
         }
     }
 
@@ -192,10 +362,7 @@ impl World {
             };
             for _ in 0..copies {
                 let delay = self.rng.u64(1..=self.weather.max_delay_ms);
-                self.schedule(
-                    delay,
-                    Happening::Gossip { node, group: group.clone(), message: message.to_vec() },
-                );
+                self.schedule(delay, Happening::Gossip { node, group: group.clone(), message: message.to_vec() });
             }
         }
     }
@@ -217,6 +384,10 @@ impl World {
         (node, self.now.0, row.author().as_str(), row.text().as_str()).hash(&mut self.trace);
         shower.shown.push(row);
     }
+}
+
+fn name(frame: &Frame) -> SyncId {
+    SyncId::new(frame.header().time, &frame.id())
 }
 
 fn name_of(message: &[u8]) -> u64 {

@@ -1,0 +1,68 @@
+//! Records on their way to the store, and what follows once they are there.
+
+use std::collections::BTreeMap;
+
+use muster_roles::GroupId;
+
+use super::{Batch, State, sync_effects};
+use crate::engine::io::{Effect, Notice};
+use crate::engine::policy::Permitted;
+use crate::engine::store::{Fate, Stored};
+use crate::engine::sync::{SessionId, SyncId};
+
+impl State {
+    pub(super) fn append(&mut self, records: Vec<Permitted>, session: Option<(SessionId, bool)>) -> Option<Effect> {
+        if records.is_empty() {
+            return None;
+        }
+        self.appending.push_back(Batch { left: records.len(), new: 0, session });
+        Some(Effect::Append(records))
+    }
+
+    pub(super) fn on_committed(&mut self, records: &[(Permitted, Fate)]) -> Vec<Effect> {
+        let mut names: BTreeMap<&GroupId, Vec<SyncId>> = BTreeMap::new();
+        let mut effects = Vec::new();
+        for (record, fate) in records {
+            if *fate == Fate::New {
+                let header = record.frame().header();
+                names.entry(&header.group).or_default().push(SyncId::new(header.time, &record.frame().id()));
+                // What this member may not read, or has no key for, is carried for others and shown to nobody.
+                effects.extend(self.reader().row(&Stored::from(record)).ok().map(Effect::Show));
+            }
+        }
+        for (group, names) in names {
+            self.sync.stored(group, names);
+        }
+        for (_, fate) in records {
+            effects.extend(self.settle(usize::from(*fate == Fate::New)));
+        }
+        effects
+    }
+
+    pub(super) fn on_commit_failed(&mut self, records: &[Permitted]) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if !std::mem::replace(&mut self.store_failed, true) {
+            effects.push(Effect::Notice(Notice::StoreFailed));
+        }
+        for _ in records {
+            effects.extend(self.settle(0));
+        }
+        effects
+    }
+
+    /// Counts off one record that the store has answered for; the session that brought it learns when its batch is done.
+    fn settle(&mut self, new: usize) -> Vec<Effect> {
+        let Some(batch) = self.appending.front_mut() else { return Vec::new() };
+        batch.left -= 1;
+        batch.new += new;
+        if batch.left > 0 {
+            return Vec::new();
+        }
+        match self.appending.pop_front() {
+            Some(Batch { session: Some((session, last)), new, .. }) => {
+                sync_effects(self.sync.brought(session, new, last))
+            }
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Synchronisation: two nodes compare what they hold, and the one that lacks something asks for exactly that.
+//!
+//! Gossip is fast and may lose; this is what makes delivery certain. The comparing is range-based set reconciliation
+//! (Meyer, "Range-Based Set Reconciliation", 2023) by the `negentropy` crate, one set a group, over the week that is
+//! kept. The side that opened the stream leads: it compares every group until it knows what either side lacks, then
+//! asks for what it lacks itself, newest first. What the other side lacks it tells it, and that leads a session in its
+//! turn. A node leads one session at a time, so it never asks two members for the same record. Nothing of a session
+//! need survive it: after a break the next one compares anew, and what has arrived is not missing.
+
+mod frame;
+mod index;
+mod session;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use muster_keys::PublicKey;
+use muster_roles::{GroupId, Timestamp};
+
+pub use self::frame::{Frame, FrameError, MAX_FRAME_LEN, MAX_WANTED};
+pub use self::index::{Index, SyncId};
+use self::session::{Broken, Session, Step};
+use super::store::RETENTION_MS;
+use super::time::UnixMillis;
+
+/// Sessions under way at once, led and followed together: each may hold a few MiB.
+pub const MAX_SESSIONS: usize = 8;
+
+/// Records younger than this are left to gossip, which is still carrying them.
+const GOSSIP_LEAD_MS: u64 = 2000;
+
+/// At least so long passes between two rounds with a random member.
+const ROUND_MIN_MS: u64 = 30_000;
+
+/// At most so much is added to it, so that a mesh does not beat in step.
+const ROUND_JITTER_MS: u64 = 30_000;
+
+/// Names that were refused and are not asked for again, a group: what a hostile member could make a node ask for.
+const MAX_REFUSED: usize = 4096;
+
+/// Names one session; the network side gives it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// What a session wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SyncEffect {
+    /// Read the names of all stored records of a group, and hand them in.
+    Index(GroupId),
+    /// Open a stream to this member; answered by an opened session, or by nothing.
+    Open(PublicKey),
+    /// Send a frame.
+    Send(SessionId, Vec<u8>),
+    /// Read these records from the store, newest first, and hand them in; those that are gone are left out.
+    Load(SessionId, GroupId, Vec<SyncId>),
+    /// Decode these records and check their signatures, on as many cores as there are, then hand them in.
+    Verify {
+        /// The session.
+        session: SessionId,
+        /// The group they are said to belong to.
+        group: GroupId,
+        /// The records, as they came.
+        records: Vec<Vec<u8>>,
+        /// Whether they end an answer.
+        last: bool,
+    },
+    /// End the session.
+    Close(SessionId),
+}
+
+/// Every session, what is waiting to become one, and what each group holds.
+#[derive(Debug, Default)]
+pub(super) struct Sync {
+    indexes: BTreeMap<GroupId, Index>,
+    /// Groups whose stored records have been counted in.
+    indexed: BTreeSet<GroupId>,
+    sessions: BTreeMap<SessionId, Open>,
+    connected: BTreeSet<PublicKey>,
+    /// Members to compare with as soon as there is room.
+    due: VecDeque<PublicKey>,
+    /// The member to whom a stream is being opened.
+    opening: Option<PublicKey>,
+    refused: BTreeMap<GroupId, Refused>,
+    next_round: Option<UnixMillis>,
+}
+
+/// A session and who is at its other end.
+#[derive(Debug)]
+struct Open {
+    peer: PublicKey,
+    session: Session,
+    /// Records that it has brought and that were not here before.
+    brought: usize,
+}
+
+#[derive(Debug, Default)]
+struct Refused {
+    names: BTreeSet<SyncId>,
+}
+
+impl Sync {
+    /// Sets which groups' records are carried; the others are neither compared nor taken.
+    pub(super) fn carry(&mut self, groups: impl IntoIterator<Item = GroupId>) -> Vec<SyncEffect> {
+        let groups: BTreeSet<GroupId> = groups.into_iter().collect();
+        self.indexes.retain(|group, _| groups.contains(group));
+        self.indexed.retain(|group| groups.contains(group));
+        let new: Vec<GroupId> = groups.into_iter().filter(|group| !self.indexes.contains_key(group)).collect();
+        for group in &new {
+            self.indexes.insert(group.clone(), Index::default());
+        }
+        new.into_iter().map(SyncEffect::Index).collect()
+    }
+
+    /// Takes in the names of what the store held of a group when the node started.
+    pub(super) fn indexed(&mut self, group: &GroupId, names: Vec<SyncId>) -> Vec<SyncEffect> {
+        self.stored(group, names);
+        self.indexed.insert(group.clone());
+        self.open_due()
+    }
+
+    /// Takes in the names of records that have been stored.
+    pub(super) fn stored(&mut self, group: &GroupId, names: impl IntoIterator<Item = SyncId>) {
+        if let Some(index) = self.indexes.get_mut(group) {
+            index.extend(names);
+        }
+    }
+
+    /// Forgets what is older than the week, or was refused by a roster that is not in force any more.
+    pub(super) fn prune(&mut self, before: Timestamp) {
+        self.indexes.values_mut().for_each(|index| index.prune(before));
+        for refused in self.refused.values_mut() {
+            refused.names.retain(|name| name.time() >= before);
+        }
+    }
+
+    /// Takes records out that a newer roster forbids, and asks anew for what an older one refused.
+    pub(super) fn rejudge(&mut self, group: &GroupId, removed: &BTreeSet<SyncId>) {
+        if let Some(index) = self.indexes.get_mut(group) {
+            index.retain(|name| !removed.contains(name));
+        }
+        self.refused.clear();
+    }
+
+    /// Remembers records that were asked for in vain: they came, and were not permitted.
+    pub(super) fn refuse(&mut self, group: &GroupId, name: SyncId) {
+        let refused = self.refused.entry(group.clone()).or_default();
+        refused.names.insert(name);
+        if refused.names.len() > MAX_REFUSED {
+            refused.names.pop_first();
+        }
+    }
+
+    /// Tells whether a record is stored.
+    pub(super) fn contains(&self, group: &GroupId, name: &SyncId) -> bool {
+        self.indexes.get(group).is_some_and(|index| index.contains(name))
+    }
+
+    /// A member is connected: the lower key of the two leads the first comparison.
+    pub(super) fn member_up(&mut self, me: &PublicKey, peer: PublicKey) -> Vec<SyncEffect> {
+        self.connected.insert(peer);
+        if *me < peer { self.wish(peer) } else { Vec::new() }
+    }
+
+    /// A member is gone.
+    pub(super) fn member_down(&mut self, peer: &PublicKey) {
+        self.connected.remove(peer);
+        self.due.retain(|due| due != peer);
+        if self.opening == Some(*peer) {
+            self.opening = None;
+        }
+    }
+
+    /// Something may have been lost on the way to or from a member.
+    pub(super) fn wish(&mut self, peer: PublicKey) -> Vec<SyncEffect> {
+        if self.connected.contains(&peer) && !self.due.contains(&peer) {
+            self.due.push_back(peer);
+        }
+        self.open_due()
+    }
+
+    /// Something may have been lost on the way to everyone, or there is something new for everyone but `from`.
+    pub(super) fn wish_all(&mut self, from: Option<&PublicKey>) -> Vec<SyncEffect> {
+        let others: Vec<PublicKey> = self.connected.iter().filter(|peer| Some(*peer) != from).copied().collect();
+        others.into_iter().flat_map(|peer| self.wish(peer)).collect()
+    }
+
+    /// Every 30 to 60 seconds: compares with one random member.
+    pub(super) fn tick(&mut self, now: UnixMillis, random: u64) -> Vec<SyncEffect> {
+        let due_at = *self.next_round.get_or_insert(UnixMillis(now.0.saturating_add(ROUND_MIN_MS)));
+        // A clock that was set back must not put the next round off for long.
+        let latest = now.0.saturating_add(ROUND_MIN_MS + ROUND_JITTER_MS);
+        if now < due_at && due_at.0 <= latest {
+            return self.open_due();
+        }
+        self.next_round = Some(UnixMillis(now.0.saturating_add(ROUND_MIN_MS).saturating_add(random % ROUND_JITTER_MS)));
+        let count = u64::try_from(self.connected.len()).unwrap_or(u64::MAX).max(1);
+        let nth = usize::try_from((random >> 32) % count).unwrap_or_default();
+        let peer = self.connected.iter().nth(nth).copied();
+        peer.map(|peer| self.wish(peer)).unwrap_or_default()
+    }
+
+    /// Opens a stream to the next member that is due, unless this side leads already.
+    fn open_due(&mut self) -> Vec<SyncEffect> {
+        if self.indexes.keys().any(|group| !self.indexed.contains(group)) {
+            return Vec::new();
+        }
+        let leads = self.opening.is_some() || self.sessions.values().any(|open| open.session.is_leading());
+        if leads || self.sessions.len() >= MAX_SESSIONS {
+            return Vec::new();
+        }
+        let is_free = |peer: &PublicKey| !self.sessions.values().any(|open| open.peer == *peer);
+        let Some(at) = self.due.iter().position(is_free) else { return Vec::new() };
+        self.opening = self.due.remove(at);
+        self.opening.map(SyncEffect::Open).into_iter().collect()
+    }
+
+    /// A stream could not be opened.
+    pub(super) fn not_opened(&mut self, peer: &PublicKey) -> Vec<SyncEffect> {
+        if self.opening == Some(*peer) {
+            self.opening = None;
+        }
+        self.open_due()
+    }
+
+    /// A stream is open: one that this side asked for, or one that the member opened.
+    pub(super) fn opened(
+        &mut self,
+        id: SessionId,
+        peer: PublicKey,
+        leading: bool,
+        me: &PublicKey,
+        now: UnixMillis,
+    ) -> Vec<SyncEffect> {
+        if leading && self.opening == Some(peer) {
+            self.opening = None;
+        }
+        if !self.connected.contains(&peer) {
+            // The member went while the stream was being opened.
+            return vec![SyncEffect::Close(id)];
+        }
+        let mut effects = Vec::new();
+        // Where both sides open at once, the one that the lower key leads goes on.
+        let other = self.sessions.iter().find(|(_, open)| open.peer == peer).map(|(id, _)| *id);
+        if let Some(other) = other {
+            if leading == (*me < peer) {
+                effects.extend(self.close(other));
+            } else {
+                return vec![SyncEffect::Close(id)];
+            }
+        }
+        if self.sessions.len() >= MAX_SESSIONS {
+            effects.push(SyncEffect::Close(id));
+            return effects;
+        }
+        let session = if leading { Session::lead(&self.indexes, window(now)) } else { Session::follow() };
+        self.sessions.insert(id, Open { peer, session, brought: 0 });
+        if leading {
+            effects.extend(self.step(id, |session, indexes, _| session.compare_all(indexes)));
+        }
+        effects
+    }
+
+    /// A frame came in.
+    pub(super) fn frame(&mut self, id: SessionId, bytes: &[u8]) -> Vec<SyncEffect> {
+        let frame = Frame::decode(bytes);
+        self.step(id, |session, indexes, refused| {
+            session.on_frame(frame?, indexes, |group, name| {
+                refused.get(group).is_some_and(|refused| refused.names.contains(name))
+            })
+        })
+    }
+
+    /// Records that [`SyncEffect::Load`] asked for.
+    pub(super) fn loaded(&mut self, id: SessionId, group: &GroupId, records: Vec<Vec<u8>>) -> Vec<SyncEffect> {
+        self.step(id, |session, _, _| session.on_loaded(group, records))
+    }
+
+    /// Records that came in a session have been stored, as far as they were permitted; `new` of them were not here.
+    pub(super) fn brought(&mut self, id: SessionId, new: usize, last: bool) -> Vec<SyncEffect> {
+        if let Some(open) = self.sessions.get_mut(&id) {
+            open.brought += new;
+        }
+        self.step(id, |session, _, _| session.on_stored(last))
+    }
+
+    /// A session ended, at either side's wish or by a break.
+    pub(super) fn closed(&mut self, id: SessionId) -> Vec<SyncEffect> {
+        let ended = self.sessions.remove(&id);
+        self.after(ended)
+    }
+
+    /// What a session brought is new to the other members too: they are told by comparing with them.
+    fn after(&mut self, ended: Option<Open>) -> Vec<SyncEffect> {
+        match ended {
+            Some(open) if open.brought > 0 => self.wish_all(Some(&open.peer)),
+            _ => self.open_due(),
+        }
+    }
+
+    /// Ends a session from this side.
+    pub(super) fn close(&mut self, id: SessionId) -> Vec<SyncEffect> {
+        let Some(ended) = self.sessions.remove(&id) else { return Vec::new() };
+        let mut effects = vec![SyncEffect::Close(id)];
+        effects.extend(self.after(Some(ended)));
+        effects
+    }
+
+    fn step(
+        &mut self,
+        id: SessionId,
+        act: impl FnOnce(&mut Session, &BTreeMap<GroupId, Index>, &BTreeMap<GroupId, Refused>) -> Result<Vec<Step>, Broken>,
+    ) -> Vec<SyncEffect> {
+        let Some(open) = self.sessions.get_mut(&id) else { return Vec::new() };
+        let peer = open.peer;
+        match act(&mut open.session, &self.indexes, &self.refused) {
+            Ok(steps) => {
+                let mut effects = Vec::with_capacity(steps.len());
+                for step in steps {
+                    match step {
+                        Step::Send(frame) => effects.push(SyncEffect::Send(id, frame.encode())),
+                        Step::Load(group, names) => effects.push(SyncEffect::Load(id, group, names)),
+                        Step::Verify { group, records, last } => {
+                            effects.push(SyncEffect::Verify { session: id, group, records, last });
+                        }
+                        Step::Wish => effects.extend(self.wish(peer)),
+                        Step::Finish => effects.extend(self.close(id)),
+                    }
+                }
+                effects
+            }
+            Err(reason) => {
+                tracing::debug!(%peer, %reason, "sync session ended");
+                self.close(id)
+            }
+        }
+    }
+}
+
+/// The times that a session started now compares: the week that is kept, less what gossip is still carrying.
+fn window(now: UnixMillis) -> (Timestamp, Timestamp) {
+    let from = Timestamp::from_ms(now.0.saturating_sub(RETENTION_MS));
+    (from, Timestamp::from_ms(now.0.saturating_sub(GOSSIP_LEAD_MS)))
+}

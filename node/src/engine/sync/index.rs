@@ -1,0 +1,175 @@
+//! What a group holds, as reconciliation sees it: a sorted set of short names.
+
+use muster_roles::Timestamp;
+use negentropy::{Bound, Error, Id, Item, NegentropyStorageBase};
+
+use crate::engine::wire::RecordId;
+
+/// A record's name in reconciliation: its time, then the first 24 bytes of its id.
+///
+/// With the time in it, whoever is asked for a record by this name finds it without an index of ids, and whoever lacks
+/// records knows which are the newest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SyncId([u8; 32]);
+
+/// Bytes of the time at the front of a [`SyncId`].
+const TIME_LEN: usize = 8;
+
+impl SyncId {
+    /// Names a record.
+    #[must_use]
+    pub fn new(time: Timestamp, id: &RecordId) -> Self {
+        let mut name = [0; 32];
+        let (front, back) = name.split_at_mut(TIME_LEN);
+        front.copy_from_slice(&time.to_u64().to_be_bytes());
+        back.iter_mut().zip(id.as_bytes()).for_each(|(to, from)| *to = *from);
+        Self(name)
+    }
+
+    /// Takes a name as it travels.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns the name as it travels.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Returns the record's time.
+    #[must_use]
+    pub fn time(&self) -> Timestamp {
+        let front = self.0.first_chunk::<TIME_LEN>().copied().unwrap_or_default();
+        Timestamp::from_u64(u64::from_be_bytes(front))
+    }
+
+    /// Returns the lowest and the highest id that a record of this name can have.
+    #[must_use]
+    pub fn ids(&self) -> (RecordId, RecordId) {
+        let [mut lowest, mut highest] = [[0; 32], [255; 32]];
+        for id in [&mut lowest, &mut highest] {
+            id.iter_mut().zip(self.0.iter().skip(TIME_LEN)).for_each(|(to, from)| *to = *from);
+        }
+        (RecordId::from_bytes(lowest), RecordId::from_bytes(highest))
+    }
+
+    /// Returns the first name that a record of this time could have.
+    fn first_at(time: Timestamp) -> Self {
+        Self::new(time, &RecordId::from_bytes([0; 32]))
+    }
+}
+
+/// The names of one group's records, sorted; 32 bytes each.
+#[derive(Debug, Default)]
+pub struct Index {
+    names: Vec<SyncId>,
+}
+
+impl Index {
+    /// Takes in names, in any order and of any that are there already; costs a pass over the set, so give many at once.
+    pub fn extend(&mut self, names: impl IntoIterator<Item = SyncId>) {
+        let held = self.names.len();
+        let newest = self.names.last().copied();
+        self.names.extend(names);
+        let in_order = self.names.get(held..).is_some_and(|new| {
+            new.is_sorted_by(|a, b| a < b)
+                && new.first().is_none_or(|first| newest.is_none_or(|newest| newest < *first))
+        });
+        if !in_order {
+            // Two sorted runs, as a rule: the sort merges them in one pass.
+            self.names.sort();
+            self.names.dedup();
+        }
+    }
+
+    /// Takes out what is older than `before`.
+    pub fn prune(&mut self, before: Timestamp) {
+        let kept = self.names.partition_point(|name| name.time() < before);
+        self.names.drain(..kept);
+    }
+
+    /// Keeps only the names that `keep` picks.
+    pub fn retain(&mut self, keep: impl Fn(&SyncId) -> bool) {
+        self.names.retain(keep);
+    }
+
+    /// Tells whether a record is in the set.
+    #[must_use]
+    pub fn contains(&self, name: &SyncId) -> bool {
+        self.names.binary_search(name).is_ok()
+    }
+
+    /// Returns how many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Tells whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// Returns those with `from <= time < to`, for negentropy to compare.
+    pub(super) fn window(&self, from: Timestamp, to: Timestamp) -> Window<'_> {
+        let start = self.names.partition_point(|name| *name < SyncId::first_at(from));
+        let end = self.names.partition_point(|name| *name < SyncId::first_at(to));
+        Window { names: self.names.get(start..end).unwrap_or_default() }
+    }
+}
+
+/// A part of an index, in the shape negentropy reads.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window<'a> {
+    names: &'a [SyncId],
+}
+
+impl Window<'_> {
+    /// Returns the first round: one fingerprint over everything.
+    ///
+    /// Negentropy's own first round holds 16 fingerprints, or every name of a small set. Two nodes that are in step, as
+    /// most are, settle it with this one; where they are not, the answer is what that first round would have been.
+    pub(super) fn opening(&self) -> Result<Vec<u8>, Error> {
+        /// Protocol version 1; an upper bound of infinity (time 0, no id); a fingerprint follows.
+        const WHOLE_SET: [u8; 4] = [0x61, 0, 0, 1];
+        let fingerprint = self.fingerprint(0, self.names.len())?;
+        Ok([&WHOLE_SET[..], &fingerprint.to_bytes()[..]].concat())
+    }
+}
+
+fn item(name: &SyncId) -> Item {
+    Item::with_timestamp_and_id(name.time().to_u64(), Id::from_byte_array(name.0))
+}
+
+impl NegentropyStorageBase for Window<'_> {
+    fn size(&self) -> Result<usize, Error> {
+        Ok(self.names.len())
+    }
+
+    fn get_item(&self, i: usize) -> Result<Option<Item>, Error> {
+        Ok(self.names.get(i).map(item))
+    }
+
+    fn iterate(
+        &self,
+        begin: usize,
+        end: usize,
+        cb: &mut dyn FnMut(Item, usize) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
+        let names = self.names.get(begin..end).ok_or(Error::BadRange)?;
+        for (name, at) in names.iter().zip(begin..) {
+            if !cb(item(name), at)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn find_lower_bound(&self, first: usize, last: usize, value: &Bound) -> usize {
+        let names = self.names.get(first..last).unwrap_or_default();
+        first + names.partition_point(|name| item(name) < value.item)
+    }
+}

@@ -1,0 +1,276 @@
+//! One session: the leader compares and asks, the other side answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use muster_roles::{GroupId, Timestamp};
+use negentropy::{Id, Negentropy};
+
+use super::frame::{Frame, FrameError, MAX_ROUND_LEN, MAX_WANTED, answer};
+use super::index::{Index, SyncId};
+
+/// Questions under way at once: while one answer is being stored, the next is on its way.
+const MAX_WANTS: usize = 2;
+
+/// Names of lacking records that a session keeps, 48 MiB; what is beyond is left to the next session.
+const MAX_NAMES: usize = 1_000_000;
+
+/// Rounds of comparing in a session: what a million records at one side only need, with room to spare.
+const MAX_ROUNDS: u32 = 8192;
+
+/// What a session wants done.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Send this.
+    Send(Frame),
+    /// Read these from the store.
+    Load(GroupId, Vec<SyncId>),
+    /// Check these.
+    Verify { group: GroupId, records: Vec<Vec<u8>>, last: bool },
+    /// The other side has what is not here: compare with it.
+    Wish,
+    /// There is nothing left to do.
+    Finish,
+}
+
+/// Why a session cannot go on; the other side is at fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Broken {
+    /// Bytes that are no frame.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// A comparing message that cannot be.
+    #[error("a round of comparing does not read")]
+    Round,
+    /// A frame that this side did not wait for.
+    #[error("a frame that nobody waits for")]
+    Unexpected,
+    /// More than a session may cost.
+    #[error("over a session's bounds")]
+    TooMuch,
+}
+
+/// One side of a session.
+#[derive(Debug)]
+pub(super) enum Session {
+    Leading(Leading),
+    Following(Following),
+}
+
+/// The side that compares and asks.
+#[derive(Debug)]
+pub(super) struct Leading {
+    from: Timestamp,
+    to: Timestamp,
+    /// Groups that are still being compared.
+    comparing: BTreeSet<GroupId>,
+    rounds: u32,
+    /// What this side lacks; the newest last once all is compared.
+    lacking: Vec<(SyncId, GroupId)>,
+    /// Whether the other side lacks something.
+    other_lacks: bool,
+    wants: usize,
+}
+
+/// The side that answers.
+#[derive(Debug, Default)]
+pub(super) struct Following {
+    rounds: u32,
+    /// Answers being read from the store.
+    answering: usize,
+}
+
+impl Session {
+    pub(super) fn lead(indexes: &BTreeMap<GroupId, Index>, (from, to): (Timestamp, Timestamp)) -> Self {
+        Self::Leading(Leading {
+            from,
+            to,
+            comparing: indexes.keys().cloned().collect(),
+            rounds: 0,
+            lacking: Vec::new(),
+            other_lacks: false,
+            wants: 0,
+        })
+    }
+
+    pub(super) fn follow() -> Self {
+        Self::Following(Following::default())
+    }
+
+    pub(super) fn is_leading(&self) -> bool {
+        matches!(self, Self::Leading(_))
+    }
+
+    /// Opens the comparison of every group at once: of two nodes in step, one round trip settles all.
+    pub(super) fn compare_all(&self, indexes: &BTreeMap<GroupId, Index>) -> Result<Vec<Step>, Broken> {
+        let Self::Leading(leading) = self else { return Err(Broken::Unexpected) };
+        let (from, to) = (leading.from, leading.to);
+        let compare = |(group, index): (&GroupId, &Index)| {
+            let round = index.window(from, to).opening().map_err(|_| Broken::Round)?;
+            Ok(Step::Send(Frame::Compare { group: group.clone(), from, to, round }))
+        };
+        let steps: Vec<Step> = indexes.iter().map(compare).collect::<Result<_, Broken>>()?;
+        Ok(if steps.is_empty() { vec![Step::Finish] } else { steps })
+    }
+
+    pub(super) fn on_frame(
+        &mut self,
+        frame: Frame,
+        indexes: &BTreeMap<GroupId, Index>,
+        is_refused: impl Fn(&GroupId, &SyncId) -> bool,
+    ) -> Result<Vec<Step>, Broken> {
+        match (self, frame) {
+            (Self::Leading(leading), Frame::Compared { group, round }) => {
+                leading.on_compared(group, &round, indexes, is_refused)
+            }
+            (Self::Leading(leading), Frame::Records { group, records, last }) => {
+                leading.on_records(group, records, last)
+            }
+            (Self::Following(following), Frame::Compare { group, from, to, round }) => {
+                following.on_compare(group, (from, to), &round, indexes)
+            }
+            (Self::Following(following), Frame::Want { group, names }) => following.on_want(group, names, indexes),
+            (Self::Following(_), Frame::Behind) => Ok(vec![Step::Wish]),
+            _ => Err(Broken::Unexpected),
+        }
+    }
+
+    /// Sends on what was read from the store.
+    pub(super) fn on_loaded(&mut self, group: &GroupId, records: Vec<Vec<u8>>) -> Result<Vec<Step>, Broken> {
+        let Self::Following(following) = self else { return Err(Broken::Unexpected) };
+        following.answering = following.answering.saturating_sub(1);
+        Ok(answer(group, records).into_iter().map(Step::Send).collect())
+    }
+
+    /// A frame of records is stored; the last of an answer makes room for the next question.
+    pub(super) fn on_stored(&mut self, last: bool) -> Result<Vec<Step>, Broken> {
+        let Self::Leading(leading) = self else { return Err(Broken::Unexpected) };
+        if !last {
+            return Ok(Vec::new());
+        }
+        leading.wants = leading.wants.saturating_sub(1);
+        Ok(leading.ask())
+    }
+}
+
+impl Leading {
+    fn on_compared(
+        &mut self,
+        group: GroupId,
+        round: &[u8],
+        indexes: &BTreeMap<GroupId, Index>,
+        is_refused: impl Fn(&GroupId, &SyncId) -> bool,
+    ) -> Result<Vec<Step>, Broken> {
+        if !self.comparing.contains(&group) {
+            return Err(Broken::Unexpected);
+        }
+        self.rounds += 1;
+        let next = match indexes.get(&group) {
+            Some(index) if !round.is_empty() => self.compare_on(&group, round, index, is_refused)?,
+            // Not carried at the other end, or not here any more.
+            _ => None,
+        };
+        if let Some(round) = next
+            && self.rounds < MAX_ROUNDS
+        {
+            return Ok(vec![Step::Send(Frame::Compare { group, from: self.from, to: self.to, round })]);
+        }
+        self.comparing.remove(&group);
+        if !self.comparing.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.lacking.sort();
+        self.lacking.dedup();
+        let behind = self.other_lacks.then_some(Step::Send(Frame::Behind));
+        Ok(behind.into_iter().chain(self.ask()).collect())
+    }
+
+    /// Learns from one round what either side lacks; returns the next one, if there is still something to find out.
+    fn compare_on(
+        &mut self,
+        group: &GroupId,
+        round: &[u8],
+        index: &Index,
+        is_refused: impl Fn(&GroupId, &SyncId) -> bool,
+    ) -> Result<Option<Vec<u8>>, Broken> {
+        let window = index.window(self.from, self.to);
+        let mut negentropy = Negentropy::borrowed(&window, MAX_ROUND_LEN).map_err(|_| Broken::Round)?;
+        negentropy.set_initiator();
+        let (mut here, mut there) = (Vec::new(), Vec::new());
+        let next = negentropy.reconcile_with_ids(round, &mut here, &mut there).map_err(|_| Broken::Round)?;
+        self.other_lacks |= !here.is_empty();
+        let room = MAX_NAMES.saturating_sub(self.lacking.len());
+        let names = there.iter().map(|id: &Id| SyncId::from_bytes(*id.as_bytes()));
+        let in_window = |name: &SyncId| self.from <= name.time() && name.time() < self.to;
+        let wanted = names.filter(|name| in_window(name) && !is_refused(group, name)).take(room);
+        self.lacking.extend(wanted.map(|name| (name, group.clone())).collect::<Vec<_>>());
+        Ok(next)
+    }
+
+    fn on_records(&self, group: GroupId, records: Vec<Vec<u8>>, last: bool) -> Result<Vec<Step>, Broken> {
+        if self.wants == 0 {
+            return Err(Broken::Unexpected);
+        }
+        Ok(vec![Step::Verify { group, records, last }])
+    }
+
+    /// Asks for as much as may be under way, the newest first; finishes when nothing is left.
+    fn ask(&mut self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        while self.wants < MAX_WANTS
+            && let Some((group, names)) = take_newest(&mut self.lacking)
+        {
+            self.wants += 1;
+            steps.push(Step::Send(Frame::Want { group, names }));
+        }
+        if self.wants == 0 {
+            steps.push(Step::Finish);
+        }
+        steps
+    }
+}
+
+/// Takes the newest names, all of one group, off the end of a list that has the newest last.
+fn take_newest(names: &mut Vec<(SyncId, GroupId)>) -> Option<(GroupId, Vec<SyncId>)> {
+    let group = names.last()?.1.clone();
+    let in_run = names.iter().rev().take(MAX_WANTED).take_while(|(_, other)| *other == group).count();
+    let taken = names.split_off(names.len() - in_run);
+    Some((group, taken.into_iter().rev().map(|(name, _)| name).collect()))
+}
+
+impl Following {
+    fn on_compare(
+        &mut self,
+        group: GroupId,
+        (from, to): (Timestamp, Timestamp),
+        round: &[u8],
+        indexes: &BTreeMap<GroupId, Index>,
+    ) -> Result<Vec<Step>, Broken> {
+        self.rounds += 1;
+        if self.rounds > MAX_ROUNDS {
+            return Err(Broken::TooMuch);
+        }
+        let round = match indexes.get(&group) {
+            None => Vec::new(),
+            Some(index) => {
+                let window = index.window(from, to);
+                Negentropy::borrowed(&window, MAX_ROUND_LEN)
+                    .and_then(|mut negentropy| negentropy.reconcile(round))
+                    .map_err(|_| Broken::Round)?
+            }
+        };
+        Ok(vec![Step::Send(Frame::Compared { group, round })])
+    }
+
+    fn on_want(
+        &mut self,
+        group: GroupId,
+        names: Vec<SyncId>,
+        indexes: &BTreeMap<GroupId, Index>,
+    ) -> Result<Vec<Step>, Broken> {
+        self.answering += 1;
+        if self.answering > MAX_WANTS || !indexes.contains_key(&group) {
+            return Err(Broken::TooMuch);
+        }
+        Ok(vec![Step::Load(group, names)])
+    }
+}

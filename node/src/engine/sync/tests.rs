@@ -1,0 +1,261 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use muster_keys::Identity;
+use proptest::prelude::*;
+
+use super::*;
+use crate::engine::wire::RecordId;
+
+fn army() -> GroupId {
+    "army".parse().unwrap()
+}
+
+fn key(n: u8) -> PublicKey {
+    Identity::from_seed(&[n; 32]).public()
+}
+
+fn name(ms: u64, n: u64) -> SyncId {
+    let mut id = [0; 32];
+    id[..8].copy_from_slice(&n.to_le_bytes());
+    SyncId::new(Timestamp::from_ms(ms), &RecordId::from_bytes(id))
+}
+
+const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
+
+/// A node that carries one group and holds these.
+fn node(names: impl IntoIterator<Item = SyncId>) -> Sync {
+    let mut sync = Sync::default();
+    assert_eq!(sync.carry([army()]), [SyncEffect::Index(army())]);
+    assert!(sync.indexed(&army(), names.into_iter().collect()).is_empty());
+    sync
+}
+
+/// Two connected nodes, the first of which leads a session; carries frames between them until both are at rest.
+///
+/// Returns the names that the leader asked for, in order, and the frames that travelled.
+fn play(leader: &mut Sync, follower: &mut Sync) -> (Vec<SyncId>, usize) {
+    let (a, b) = (key(1), key(2));
+    let (one, two) = (SessionId(1), SessionId(2));
+    leader.connected.insert(b);
+    follower.connected.insert(a);
+    let mut to_follower: VecDeque<SyncEffect> = leader.opened(one, b, true, &a, NOW).into();
+    let mut to_leader: VecDeque<SyncEffect> = follower.opened(two, a, false, &b, NOW).into();
+    let (mut wanted, mut frames) = (Vec::new(), 0);
+    loop {
+        if let Some(effect) = to_follower.pop_front() {
+            match effect {
+                SyncEffect::Send(_, bytes) => {
+                    frames += 1;
+                    to_leader.extend(follower.frame(two, &bytes));
+                }
+                SyncEffect::Verify { group, last, .. } => {
+                    leader.stored(&group, wanted.clone());
+                    to_follower.extend(leader.brought(one, 1, last));
+                }
+                _ => {}
+            }
+        } else if let Some(effect) = to_leader.pop_front() {
+            match effect {
+                SyncEffect::Send(_, bytes) => {
+                    frames += 1;
+                    to_follower.extend(leader.frame(one, &bytes));
+                }
+                SyncEffect::Load(_, group, names) => {
+                    wanted.extend(&names);
+                    to_leader.extend(follower.loaded(two, &group, vec![vec![7; 300]; names.len()]));
+                }
+                _ => {}
+            }
+        } else {
+            return (wanted, frames);
+        }
+    }
+}
+
+#[test]
+fn two_that_hold_the_same_settle_it_with_one_question_and_one_answer() {
+    let names: Vec<SyncId> = (0..5000).map(|n| name(NOW.0 - 10_000 - n, n)).collect();
+    let (wanted, frames) = play(&mut node(names.clone()), &mut node(names));
+    assert_eq!((wanted.len(), frames), (0, 2));
+}
+
+#[test]
+fn the_leader_asks_for_exactly_what_it_lacks_the_newest_first() {
+    let all: Vec<SyncId> = (0..3000).map(|n| name(NOW.0 - 10_000_000 + n * 1000, n)).collect();
+    let held = all.iter().copied().enumerate().filter(|(n, _)| n % 3 == 0).map(|(_, name)| name);
+    let mut lacking: Vec<SyncId> =
+        all.iter().copied().enumerate().filter(|(n, _)| n % 3 != 0).map(|(_, name)| name).collect();
+    let (wanted, _) = play(&mut node(held), &mut node(all.clone()));
+    lacking.reverse();
+    assert_eq!(wanted, lacking);
+}
+
+#[test]
+fn a_side_that_lacks_something_is_told_and_then_leads() {
+    let (mut full, mut empty) = (node([name(NOW.0 - 10_000, 1)]), node([]));
+    let (wanted, _) = play(&mut full, &mut empty);
+    assert!(wanted.is_empty(), "the leader lacks nothing");
+    assert_eq!(empty.due, [key(1)]);
+}
+
+#[test]
+fn what_is_refused_once_is_not_asked_for_again_until_the_roster_changes() {
+    let (mut here, mut there) = (node([]), node([name(NOW.0 - 10_000, 1), name(NOW.0 - 10_000, 2)]));
+    here.refuse(&army(), name(NOW.0 - 10_000, 1));
+    assert_eq!(play(&mut here, &mut there).0, [name(NOW.0 - 10_000, 2)]);
+    let mut here = node([]);
+    here.refuse(&army(), name(NOW.0 - 10_000, 1));
+    here.rejudge(&army(), &BTreeSet::new());
+    assert_eq!(play(&mut here, &mut there).0.len(), 2);
+}
+
+#[test]
+fn the_week_is_compared_and_not_what_gossip_still_carries() {
+    let old = name(NOW.0 - RETENTION_MS - 1, 1);
+    let young = name(NOW.0 - 1000, 2);
+    let due = name(NOW.0 - 3000, 3);
+    assert_eq!(play(&mut node([]), &mut node([old, young, due])).0, [due]);
+}
+
+#[test]
+fn a_group_that_the_other_does_not_carry_is_left_alone() {
+    let mut other = Sync::default();
+    other.carry(["navy".parse().unwrap()]);
+    other.indexed(&"navy".parse().unwrap(), Vec::new());
+    let (wanted, frames) = play(&mut node([name(NOW.0 - 10_000, 1)]), &mut other);
+    assert_eq!((wanted.len(), frames), (0, 2));
+}
+
+#[test]
+fn a_node_leads_one_session_at_a_time() {
+    let mut sync = node([]);
+    let (me, peers) = (key(1), [key(2), key(3), key(4)]);
+    sync.connected.extend(peers);
+    let opened: Vec<SyncEffect> = peers.iter().flat_map(|peer| sync.wish(*peer)).collect();
+    assert_eq!(opened, [SyncEffect::Open(peers[0])]);
+    sync.opened(SessionId(1), peers[0], true, &me, NOW);
+    assert!(sync.wish(peers[1]).is_empty());
+    assert_eq!(sync.closed(SessionId(1)), [SyncEffect::Open(peers[1])]);
+}
+
+#[test]
+fn where_both_open_at_once_the_one_that_the_lower_key_leads_goes_on() {
+    for (me, peer) in [(key(1), key(2)), (key(2), key(1))] {
+        let mut sync = node([]);
+        sync.connected.insert(peer);
+        sync.opened(SessionId(1), peer, true, &me, NOW);
+        let effects = sync.opened(SessionId(2), peer, false, &me, NOW);
+        let closed = if me < peer { SessionId(2) } else { SessionId(1) };
+        assert_eq!(effects, [SyncEffect::Close(closed)]);
+        assert_eq!(sync.sessions.len(), 1);
+    }
+}
+
+#[test]
+fn sessions_are_bounded() {
+    let mut sync = node([]);
+    let me = key(1);
+    for n in 0..20 {
+        let peer = key(n + 2);
+        sync.connected.insert(peer);
+        sync.opened(SessionId(u64::from(n)), peer, false, &me, NOW);
+    }
+    assert_eq!(sync.sessions.len(), MAX_SESSIONS);
+}
+
+#[test]
+fn frames_that_nobody_waits_for_end_the_session() {
+    let unasked = [
+        Frame::Records { group: army(), records: vec![vec![1]], last: true },
+        Frame::Compared { group: army(), round: vec![0x61] },
+    ];
+    for frame in unasked {
+        let mut sync = node([]);
+        sync.connected.insert(key(2));
+        sync.opened(SessionId(1), key(2), false, &key(1), NOW);
+        assert_eq!(sync.frame(SessionId(1), &frame.encode()), [SyncEffect::Close(SessionId(1))]);
+    }
+}
+
+#[test]
+fn records_are_cut_into_frames_within_their_bound() {
+    for (count, len) in [(0, 0), (1, 8 * 1024), (128, 8 * 1024), (128, 300)] {
+        let frames = frame::answer(&army(), vec![vec![9; len]; count]);
+        assert!(frames.iter().all(|frame| frame.encode().len() <= MAX_FRAME_LEN));
+        let (mut carried, mut lasts) = (0, 0);
+        for frame in &frames {
+            let Frame::Records { records, last, .. } = frame else { panic!("{frame:?}") };
+            carried += records.len();
+            lasts += usize::from(*last);
+        }
+        assert_eq!((carried, lasts), (count, 1));
+        assert!(matches!(frames.last(), Some(Frame::Records { last: true, .. })));
+    }
+}
+
+fn frames() -> impl Strategy<Value = Frame> {
+    let bytes = || proptest::collection::vec(any::<u8>(), 0..300);
+    prop_oneof![
+        (any::<u64>(), any::<u64>(), bytes()).prop_map(|(from, to, round)| Frame::Compare {
+            group: army(),
+            from: Timestamp::from_u64(from),
+            to: Timestamp::from_u64(to),
+            round
+        }),
+        bytes().prop_map(|round| Frame::Compared { group: army(), round }),
+        proptest::collection::vec(any::<[u8; 32]>(), 0..MAX_WANTED).prop_map(|names| Frame::Want {
+            group: army(),
+            names: names.into_iter().map(SyncId::from_bytes).collect()
+        }),
+        (proptest::collection::vec(bytes(), 0..20), any::<bool>()).prop_map(|(records, last)| Frame::Records {
+            group: army(),
+            records,
+            last
+        }),
+        Just(Frame::Behind),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn any_frame_comes_back_as_it_went(frame in frames()) {
+        prop_assert_eq!(Frame::decode(&frame.encode()), Ok(frame));
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        drop(Frame::decode(&bytes));
+    }
+
+    #[test]
+    fn a_hostile_round_never_panics(round in proptest::collection::vec(any::<u8>(), 0..400), leads in any::<bool>()) {
+        let mut sync = node((0..100).map(|n| name(NOW.0 - 10_000 - n, n)));
+        sync.connected.insert(key(2));
+        sync.opened(SessionId(1), key(2), leads, &key(1), NOW);
+        let round = [&[0x61][..], &round].concat();
+        let frame = if leads {
+            Frame::Compared { group: army(), round }
+        } else {
+            Frame::Compare { group: army(), from: Timestamp::ZERO, to: Timestamp::from_u64(u64::MAX), round }
+        };
+        drop(sync.frame(SessionId(1), &frame.encode()));
+    }
+
+    #[test]
+    fn an_index_is_sorted_and_holds_each_name_once(batches in proptest::collection::vec(
+        proptest::collection::vec((0_u64..50, 0_u64..4), 0..20), 0..8,
+    )) {
+        let mut index = Index::default();
+        let mut model = BTreeSet::new();
+        for batch in batches {
+            let names: Vec<SyncId> = batch.into_iter().map(|(ms, n)| name(ms, n)).collect();
+            model.extend(names.iter().copied());
+            index.extend(names);
+            prop_assert_eq!(index.len(), model.len());
+            prop_assert!(model.iter().all(|name| index.contains(name)));
+        }
+        index.prune(Timestamp::from_ms(25));
+        model.retain(|name| name.time() >= Timestamp::from_ms(25));
+        prop_assert_eq!(index.len(), model.len());
+    }
+}
