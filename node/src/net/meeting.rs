@@ -172,6 +172,8 @@ impl Task {
         {
             tracing::info!(peer = %Named(&peer), "member connected");
             self.reports.member(key, true);
+            // Of several that came at the same moment none has been told of the others yet.
+            self.say_hello(peer);
         }
     }
 

@@ -32,13 +32,7 @@ async fn chain(unit: &Unit, members: [u8; 3], carry: Carry) -> [Node; 3] {
     // Without an address of their own to tell, the outer ones never meet.
     let outer = |identity| Node::with(config(&[], std::slice::from_ref(&address)), identity, unit.now());
     let (left, right) = (outer(&left), outer(&right));
-    let army = group("army");
-    middle
-        .wait("both ends to listen", |seen| {
-            let listeners = seen.listeners.iter().filter(|listened| **listened == army).count();
-            (listeners == 2).then_some(())
-        })
-        .await;
+    middle.has_listeners(&group("army"), 2).await;
     [left, middle, right]
 }
 
@@ -92,8 +86,8 @@ async fn a_node_that_carries_its_own_groups_only_does_not_hear_others() {
     let army = Node::start(&identity(1, 2), unit.now(), &dial);
     let own = muster::net::Config { carry: Carry::Own, ..config(&[TCP], &dial) };
     let navy = Node::with(own, &identity(1, 3), unit.now());
-    speaker.meets(&army).await;
-    speaker.meets(&navy).await;
+    speaker.has_listeners(&group("army"), 1).await;
+    speaker.has_listeners(&group("navy"), 2).await;
     speaker.says(&group("army"), b"army only").await;
     army.hears(b"army only").await;
     speaker.says(&group("navy"), b"navy too").await;

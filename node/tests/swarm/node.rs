@@ -35,8 +35,8 @@ pub(crate) struct Node {
 pub(crate) struct Seen {
     pub(crate) listening: Vec<Multiaddr>,
     pub(crate) up: BTreeSet<PublicKey>,
-    /// Members as they came up.
-    pub(crate) ups: Vec<PublicKey>,
+    /// Members as they came up, and the digest of the node's roster at that time.
+    pub(crate) ups: Vec<(PublicKey, [u8; 32])>,
     pub(crate) gossip: Vec<(GroupId, Vec<u8>)>,
     pub(crate) published: Vec<PublishOutcome>,
     pub(crate) listeners: Vec<GroupId>,
@@ -80,7 +80,7 @@ impl Node {
 
     /// Starts a node.
     pub(crate) fn with(config: Config, identity: &Identity, roster: Arc<Roster>) -> Self {
-        let Net { commands, events, task } = net::start(config, identity, Arc::clone(&roster)).unwrap();
+        let Net { commands, events, task, sync: _unused } = net::start(config, identity, Arc::clone(&roster)).unwrap();
         let log = Arc::new(Log::default());
         log.write(|seen| seen.roster = Some(roster));
         let driver = tokio::spawn(drive(events, commands.clone(), Arc::clone(&log)));
@@ -122,6 +122,12 @@ impl Node {
     pub(crate) async fn meets(&self, other: &Node) {
         let key = other.key;
         self.wait("a member", |seen| seen.up.contains(&key).then_some(())).await;
+    }
+
+    /// Waits until so many have come to listen to a group.
+    pub(crate) async fn has_listeners(&self, group: &GroupId, count: usize) {
+        let listeners = |seen: &Seen| seen.listeners.iter().filter(|listened| *listened == group).count();
+        self.wait("listeners", |seen| (listeners(seen) >= count).then_some(())).await;
     }
 
     /// Waits until a message has arrived.
@@ -175,11 +181,13 @@ async fn drive(mut events: mpsc::Receiver<Event>, commands: mpsc::Sender<Command
                 log.write(|seen| seen.gossip.push((group, bytes)));
                 commands.send(Command::Verdict { handle, verdict }).await.unwrap();
             }
+            Event::Slow(_) => {}
             Event::Published { outcome, .. } => log.write(|seen| seen.published.push(outcome)),
             Event::Listener { group } => log.write(|seen| seen.listeners.push(group)),
             Event::MemberUp(key) => log.write(|seen| {
                 seen.up.insert(key);
-                seen.ups.push(key);
+                let digest = seen.roster.as_ref().unwrap().digest();
+                seen.ups.push((key, digest));
             }),
             Event::MemberDown(key) => log.write(|seen| {
                 seen.up.remove(&key);
