@@ -56,7 +56,7 @@ impl Screen {
             Ok(()) => self.push_on(),
             Err(_closed) => {
                 self.backlog.clear();
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     }
