@@ -17,8 +17,8 @@ mod tests;
 /// The largest request in bytes: a hello stays below 10 KiB, a fetch names [`MAX_HAVE`] documents in 20 KiB.
 pub const MAX_REQUEST_LEN: usize = 64 * 1024;
 
-/// The largest response in bytes: room for several documents of the largest size at once.
-pub const MAX_RESPONSE_LEN: usize = 4 * 1024 * 1024;
+/// The largest response in bytes: a document of the largest size and as much again, so that slow links see progress.
+pub const MAX_RESPONSE_LEN: usize = 2 * 1024 * 1024;
 
 /// The most addresses that a node tells of itself: a few interfaces, each with two transports.
 pub const MAX_LISTEN: usize = 16;

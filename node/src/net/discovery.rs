@@ -73,11 +73,15 @@ pub(crate) struct Book {
 #[derive(Debug)]
 struct Entry {
     class: Class,
-    /// The most promising first.
+    /// The most promising first: the one that answered last, then the newest.
     addresses: Vec<Multiaddr>,
+    /// Whether the peer has answered at the first of them.
+    proven: bool,
     state: State,
     failures: u32,
     seen: Instant,
+    /// No dial before this, whatever is heard of the peer.
+    rested: Instant,
 }
 
 #[derive(Debug)]
@@ -117,8 +121,9 @@ impl Book {
         self.own.remove(address);
     }
 
-    /// Notes where a peer is said to be; the first of the addresses is tried first.
+    /// Notes where a peer is said to be, the best address first.
     ///
+    /// Anybody can say so; no number of hints displaces the address at which the peer has answered.
     /// Loopback addresses say something only to a node on the same machine, so they count only where the hint itself
     /// came over loopback.
     pub(crate) fn learn(
@@ -141,23 +146,18 @@ impl Book {
             return;
         }
         let due = now + self.politeness(&peer);
-        let entry = self.peers.entry(peer).or_insert_with(|| Entry {
-            class,
-            addresses: Vec::new(),
-            state: State::Idle { due },
-            failures: 0,
-            seen: now,
-        });
+        let entry = self.peers.entry(peer).or_insert_with(|| Entry::new(class, due, now));
         entry.class = class;
         entry.seen = now;
         hints.retain(|hint| !entry.addresses.contains(hint));
         if hints.is_empty() {
             return;
         }
-        hints.append(&mut entry.addresses);
-        hints.truncate(MAX_ADDRESSES);
-        entry.addresses = hints;
+        let at = usize::from(entry.proven);
+        entry.addresses.splice(at..at, hints);
+        entry.addresses.truncate(MAX_ADDRESSES);
         // Somebody who is at a new place may well answer there, however often the old one failed.
+        let due = due.max(entry.rested);
         if let State::Idle { due: planned } = &mut entry.state {
             *planned = due.min(*planned);
         }
@@ -198,6 +198,7 @@ impl Book {
             if slots.have_room(class) {
                 slots.take(class);
                 entry.state = State::Dialling;
+                entry.rested = now + MIN_BACKOFF;
                 dials.push((Target::Peer(peer), entry.addresses.clone()));
             }
         }
@@ -219,16 +220,11 @@ impl Book {
             // Due again as soon as the peer is gone.
             standing.state = State::Idle { due: now + MIN_BACKOFF };
         }
-        if !self.make_room(peer, class) {
+        // Whoever is connected belongs in the book; there are fewer connections than places.
+        if !self.make_room(peer, Class::Near) {
             return;
         }
-        let entry = self.peers.entry(peer).or_insert_with(|| Entry {
-            class,
-            addresses: Vec::new(),
-            state: State::Idle { due: now },
-            failures: 0,
-            seen: now,
-        });
+        let entry = self.peers.entry(peer).or_insert_with(|| Entry::new(class, now, now));
         entry.seen = now;
         let by_dial = matches!(dialled, Some((Target::Peer(_), _)));
         let was_dialled = matches!(entry.state, State::Connected { dialled: true });
@@ -239,6 +235,7 @@ impl Book {
             entry.addresses.retain(|known| *known != address);
             entry.addresses.insert(0, address);
             entry.addresses.truncate(MAX_ADDRESSES);
+            entry.proven = true;
         }
     }
 
@@ -253,11 +250,13 @@ impl Book {
     pub(crate) fn disconnected(&mut self, peer: PeerId, refused: bool, now: Instant) {
         let politeness = self.politeness(&peer);
         let failures = self.peers.get(&peer).map_or(0, |entry| entry.failures);
-        let wait = if refused { REFUSED_BACKOFF } else { self.backoff(&peer, failures) };
+        let backoff = self.backoff(&peer, failures);
         for standing in self.standing.values_mut().filter(|standing| standing.peer == Some(peer)) {
             standing.failures = standing.failures.saturating_add(1);
-            standing.state = State::Idle { due: now + wait };
+            // The user wants this one: somebody else may answer there soon.
+            standing.state = State::Idle { due: now + if refused { MAX_BACKOFF } else { backoff } };
         }
+        let wait = if refused { REFUSED_BACKOFF } else { backoff };
         if let Some(entry) = self.peers.get_mut(&peer) {
             entry.failures = failures.saturating_add(1);
             entry.state = State::Idle { due: now + wait + politeness };
@@ -297,6 +296,7 @@ impl Book {
             Target::Peer(peer) => {
                 if let Some(entry) = self.peers.get_mut(peer) {
                     let address = dialable(address, true);
+                    entry.proven &= entry.addresses.first() != address.as_ref();
                     entry.addresses.retain(|known| Some(known) != address.as_ref());
                     if entry.addresses.is_empty() && !matches!(entry.state, State::Connected { .. }) {
                         self.peers.remove(peer);
@@ -346,6 +346,20 @@ impl Book {
         (self.seed, round).hash(&mut hasher);
         whom.hash(&mut hasher);
         hasher.finish()
+    }
+}
+
+impl Entry {
+    fn new(class: Class, due: Instant, now: Instant) -> Self {
+        Self {
+            class,
+            addresses: Vec::new(),
+            proven: false,
+            state: State::Idle { due },
+            failures: 0,
+            seen: now,
+            rested: now,
+        }
     }
 }
 

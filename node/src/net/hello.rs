@@ -12,8 +12,8 @@ use crate::engine::hello::{DecodeError, MAX_REQUEST_LEN, MAX_RESPONSE_LEN, Reque
 /// The protocol's name; a change of what is said gets a new number.
 pub(crate) const PROTOCOL: StreamProtocol = StreamProtocol::new("/muster/hello/1");
 
-/// The longest a request may wait for its response.
-const TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest a request may take with its response: the largest one passes at 2 Mbit/s.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Requests under way on one connection, in both directions together: a hello and a fetch each, and as many again.
 const MAX_STREAMS: usize = 8;

@@ -332,7 +332,10 @@ impl Task {
         });
         if told.is_none() {
             self.ignored = self.ignored.saturating_add(1);
-            tracing::warn!(ignored = self.ignored, "gossip ignored: the node does not keep up");
+            // Told rarely: in a flood the log must not become the bottleneck.
+            if self.ignored.is_power_of_two() {
+                tracing::warn!(ignored = self.ignored, "gossip ignored: the node does not keep up");
+            }
             self.give_verdict(id, &from, gossip::acceptance(Verdict::Ignore));
         }
     }

@@ -81,10 +81,46 @@ fn a_new_address_is_tried_at_once_and_first() {
         book.failed(&Target::Peer(higher[0]), start);
     }
     // The old one again is no news.
-    book.learn(higher[0], Class::Near, [address(1)], false, start);
-    assert_eq!(book.due(start), []);
-    book.learn(higher[0], Class::Near, [address(2)], false, start);
-    assert_eq!(book.due(start), [(Target::Peer(higher[0]), vec![address(2), address(1)])]);
+    let later = start + MIN_BACKOFF;
+    book.learn(higher[0], Class::Near, [address(1)], false, later);
+    assert_eq!(book.due(later), []);
+    book.learn(higher[0], Class::Near, [address(2)], false, later);
+    assert_eq!(book.due(later), [(Target::Peer(higher[0]), vec![address(2), address(1)])]);
+}
+
+#[test]
+fn hints_make_nobody_dial_more_than_once_a_second() {
+    let (_, me, higher) = ids(1);
+    let (start, mut book) = (Instant::now(), Book::new(me, 1));
+    let mut dials = 0;
+    for hint in 0..100 {
+        let now = start + Duration::from_millis(50 * hint);
+        book.learn(higher[0], Class::Near, [address(usize::try_from(hint).unwrap())], false, now);
+        for (target, _) in book.due(now) {
+            dials += 1;
+            book.failed(&target, now);
+        }
+    }
+    assert_eq!(dials, 5);
+}
+
+#[test]
+fn no_number_of_hints_displaces_the_address_that_answered() {
+    let (_, me, higher) = ids(1);
+    let (start, mut book) = (Instant::now(), Book::new(me, 1));
+    let target = Target::Peer(higher[0]);
+    book.connected(higher[0], Class::Near, Some((&target, &address(99))), start);
+    for n in 0..3 * MAX_ADDRESSES {
+        book.learn(higher[0], Class::Near, [address(n)], false, start);
+    }
+    book.disconnected(higher[0], false, start);
+    let addresses = book.due(start + seconds(10)).remove(0).1;
+    assert_eq!(addresses[..2], [address(99), address(3 * MAX_ADDRESSES - 1)]);
+    // Until somebody else answers there.
+    book.failed(&target, start + seconds(10));
+    book.strike(&target, &address(99));
+    book.learn(higher[0], Class::Near, [address(98)], false, start + seconds(20));
+    assert_eq!(book.due(start + seconds(20)).remove(0).1[0], address(98));
 }
 
 #[test]
