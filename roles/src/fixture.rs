@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::LazyLock;
 
 use muster_keys::{Identity, PublicKey};
@@ -37,8 +40,12 @@ pub(crate) fn name(text: &str) -> MemberName {
 }
 
 /// The same role key whenever the same name is given.
-pub(crate) fn identity(name: &str) -> Identity {
-    Identity::from_seed(&Sha256::digest(name).into())
+pub(crate) fn identity(name: &str) -> Rc<Identity> {
+    thread_local! {
+        static IDENTITIES: RefCell<HashMap<String, Rc<Identity>>> = RefCell::default();
+    }
+    let new = || Rc::new(Identity::from_seed(&Sha256::digest(name).into()));
+    IDENTITIES.with_borrow_mut(|known| Rc::clone(known.entry(name.to_owned()).or_insert_with(new)))
 }
 
 pub(crate) fn key(name: &str) -> PublicKey {
@@ -143,5 +150,5 @@ pub(crate) fn new_epoch(keyring: &mut SealedKeyring, since: Timestamp) {
 
 pub(crate) fn sign(payload: Payload, signers: &[&str]) -> Vec<u8> {
     let signers: Vec<_> = signers.iter().map(|name| identity(name)).collect();
-    signed::sign(payload, &signers.iter().collect::<Vec<_>>()).unwrap()
+    signed::sign(payload, &signers.iter().map(Rc::as_ref).collect::<Vec<_>>()).unwrap()
 }
