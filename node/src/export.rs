@@ -1,7 +1,6 @@
 //! Writing stored messages out, for people and for other programs.
 
 mod error;
-mod file;
 mod format;
 mod groups;
 mod merge;
@@ -15,8 +14,8 @@ use muster_roles::{GroupId, Timestamp};
 
 use crate::disk::Disk;
 use crate::engine::view::Reader;
+use crate::new_file::{FileError, NewFile};
 
-use self::file::NewFile;
 use self::format::Lines;
 use self::merge::Merged;
 
@@ -83,14 +82,12 @@ impl Export<'_> {
     /// # Errors
     /// [`ExportError`]; nothing is left behind then, and what was there is untouched.
     pub fn save(&self, path: &Path, overwrite: bool) -> Result<Tally, ExportError> {
-        file::check_target(path, overwrite)?;
-        let failed = |source| ExportError::from_file(path, source);
-        let mut file = NewFile::create(path).map_err(failed)?;
+        let mut file = NewFile::create(path, overwrite)?;
         let tally = self.write_to(&mut file).map_err(|error| match error {
-            ExportError::Write(source) => failed(source),
+            ExportError::Write(source) => FileError::at(path, source).into(),
             other => other,
         })?;
-        file.keep(overwrite).map_err(failed)?;
+        file.keep()?;
         Ok(tally)
     }
 
@@ -103,7 +100,7 @@ impl Export<'_> {
         let mut result = Err(ExportError::NoFolder);
         for folder in folders {
             result = self.save_numbered(folder, today);
-            if !matches!(result, Err(ExportError::File { .. })) {
+            if !matches!(result, Err(ExportError::File(FileError::Write { .. }))) {
                 break;
             }
         }
@@ -115,7 +112,7 @@ impl Export<'_> {
         loop {
             let path = folder.join(self.file_name(today, number));
             match self.save(&path, false) {
-                Err(ExportError::Exists { .. }) if number < MAX_NUMBER => number += 1,
+                Err(ExportError::File(FileError::Exists { .. })) if number < MAX_NUMBER => number += 1,
                 other => return other.map(|tally| (path, tally)),
             }
         }

@@ -26,4 +26,6 @@ pub mod log;
 #[cfg(feature = "node")]
 pub mod net;
 #[cfg(feature = "node")]
+pub mod new_file;
+#[cfg(feature = "node")]
 pub mod ui;

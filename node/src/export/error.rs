@@ -1,11 +1,11 @@
 //! Why messages could not be written out.
 
 use std::io;
-use std::path::{Path, PathBuf};
 
 use muster_roles::{GroupId, MemberName};
 
 use crate::disk::DiskError;
+use crate::new_file::FileError;
 
 /// Why an export was not made.
 #[derive(Debug, thiserror::Error)]
@@ -16,26 +16,9 @@ pub enum ExportError {
     /// What the messages were written to took no more.
     #[error("the messages cannot be written")]
     Write(#[source] io::Error),
-    /// Something of that name is there.
-    #[error("{} exists already and is not overwritten", path.display())]
-    Exists {
-        /// The name.
-        path: PathBuf,
-    },
-    /// Something is there that is no file, and must not be replaced by one.
-    #[error("{} is not a regular file", path.display())]
-    NotAFile {
-        /// The name.
-        path: PathBuf,
-    },
-    /// The file could not be written.
-    #[error("{} cannot be written", path.display())]
-    File {
-        /// Its name.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// The file could not be made.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// There is no folder to write to.
     #[error("no folder to write to")]
     NoFolder,
@@ -46,19 +29,9 @@ impl ExportError {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Exists { .. } => Some("give another name with -o FILE, or replace it with --force"),
-            Self::NotAFile { .. } => Some("give another name with -o FILE, or use -o - for standard output"),
-            Self::File { .. } | Self::NoFolder => Some("give a file in a folder of your own with -o FILE"),
+            Self::File(error) => Some(error.hint()),
+            Self::NoFolder => Some("give a file in a folder of your own with -o FILE"),
             Self::Read(_) | Self::Write(_) => None,
-        }
-    }
-
-    /// What went wrong with a file; its name may have been taken since it was last seen free.
-    pub(super) fn from_file(path: &Path, source: io::Error) -> Self {
-        let path = path.to_owned();
-        match source.kind() {
-            io::ErrorKind::AlreadyExists => Self::Exists { path },
-            _ => Self::File { path, source },
         }
     }
 }

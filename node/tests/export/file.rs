@@ -7,6 +7,7 @@ use std::path::Path;
 
 use jiff::Zoned;
 use muster::export::{ExportError, Format};
+use muster::new_file::FileError;
 
 use crate::records::Unit;
 use crate::{export, store, tally};
@@ -43,7 +44,7 @@ fn a_file_that_exists_is_replaced_only_when_asked_for() {
     fs::write(&path, "precious").unwrap();
     let export = export(&disk, unit.reader("Army1"), &["army"]);
     let refused = export.save(&path, false).unwrap_err();
-    assert!(matches!(refused, ExportError::Exists { .. }), "{refused:?}");
+    assert!(matches!(refused, ExportError::File(FileError::Exists { .. })), "{refused:?}");
     assert!(refused.hint().unwrap().contains("--force"));
     assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     export.save(&path, true).unwrap();
@@ -65,7 +66,7 @@ fn what_is_no_file_is_never_replaced() {
     let _listener = UnixListener::bind(&socket).unwrap();
     for path in [link.as_path(), folder.path(), &socket] {
         let refused = export.save(path, true).unwrap_err();
-        assert!(matches!(refused, ExportError::NotAFile { .. }), "{refused:?}");
+        assert!(matches!(refused, ExportError::File(FileError::NotAFile { .. })), "{refused:?}");
     }
     assert_eq!(fs::read_to_string(&real).unwrap(), "precious");
 }
