@@ -118,7 +118,7 @@ impl State {
                 self.publish(&group).into_iter().collect()
             }
             Input::Documents { documents } => self.on_documents(documents, now),
-            Input::MemberUp(peer) => sync_effects(self.sync.member_up(&self.me, peer)),
+            Input::MemberUp(peer) => sync_effects(self.sync.member_up(&self.me, peer, now)),
             Input::MemberDown(peer) => {
                 self.sync.member_down(&peer);
                 Vec::new()

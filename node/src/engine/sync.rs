@@ -31,6 +31,10 @@ pub const MAX_SESSIONS: usize = 8;
 /// Records younger than this are left to gossip, which is still carrying them.
 const GOSSIP_LEAD_MS: u64 = 2000;
 
+/// So long after a member has come it is compared with once more. What was said while it came may have gone to others
+/// only, and was too young for the first comparison.
+const SECOND_LOOK_MS: u64 = GOSSIP_LEAD_MS + 1000;
+
 /// At least so long passes between two rounds with a random member.
 const ROUND_MIN_MS: u64 = 30_000;
 
@@ -80,6 +84,8 @@ pub(super) struct Sync {
     connected: BTreeSet<PublicKey>,
     /// Members to compare with as soon as there is room.
     due: VecDeque<PublicKey>,
+    /// Members that came lately, and when to compare with them once more.
+    second_looks: BTreeMap<PublicKey, UnixMillis>,
     /// The member to whom a stream is being opened.
     opening: Option<PublicKey>,
     refused: BTreeMap<GroupId, Refused>,
@@ -157,15 +163,20 @@ impl Sync {
         self.indexes.get(group).is_some_and(|index| index.contains(name))
     }
 
-    /// A member is connected: the lower key of the two leads the first comparison.
-    pub(super) fn member_up(&mut self, me: &PublicKey, peer: PublicKey) -> Vec<SyncEffect> {
+    /// A member is connected: the lower key of the two leads the first comparisons.
+    pub(super) fn member_up(&mut self, me: &PublicKey, peer: PublicKey, now: UnixMillis) -> Vec<SyncEffect> {
         self.connected.insert(peer);
-        if *me < peer { self.wish(peer) } else { Vec::new() }
+        if *me > peer {
+            return Vec::new();
+        }
+        self.second_looks.insert(peer, UnixMillis(now.0.saturating_add(SECOND_LOOK_MS)));
+        self.wish(peer)
     }
 
     /// A member is gone.
     pub(super) fn member_down(&mut self, peer: &PublicKey) {
         self.connected.remove(peer);
+        self.second_looks.remove(peer);
         self.due.retain(|due| due != peer);
         if self.opening == Some(*peer) {
             self.opening = None;
@@ -186,10 +197,18 @@ impl Sync {
         others.into_iter().flat_map(|peer| self.wish(peer)).collect()
     }
 
-    /// Every 30 to 60 seconds: compares with one random member.
+    /// Compares with members that came a moment ago, and every 30 to 60 seconds with a random one.
     pub(super) fn tick(&mut self, now: UnixMillis, random: u64) -> Vec<SyncEffect> {
+        // A clock that was set back must not put anything off for long.
+        let is_due = |at: &UnixMillis| *at <= now || at.0 > now.0.saturating_add(SECOND_LOOK_MS);
+        let ripe: Vec<PublicKey> = self.second_looks.extract_if(.., |_, at| is_due(at)).map(|(peer, _)| peer).collect();
+        let mut effects: Vec<SyncEffect> = ripe.into_iter().flat_map(|peer| self.wish(peer)).collect();
+        effects.extend(self.round(now, random));
+        effects
+    }
+
+    fn round(&mut self, now: UnixMillis, random: u64) -> Vec<SyncEffect> {
         let due_at = *self.next_round.get_or_insert(UnixMillis(now.0.saturating_add(ROUND_MIN_MS)));
-        // A clock that was set back must not put the next round off for long.
         let latest = now.0.saturating_add(ROUND_MIN_MS + ROUND_JITTER_MS);
         if now < due_at && due_at.0 <= latest {
             return self.open_due();

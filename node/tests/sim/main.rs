@@ -262,6 +262,23 @@ fn a_node_that_was_away_gets_what_it_missed_from_a_carrier_of_another_troop() {
 }
 
 #[test]
+fn what_was_said_while_a_member_came_reaches_it_within_seconds() {
+    play(450..460, |seed| {
+        let (roster, identities) = unit();
+        let mut world = World::new(seed, &roster, identities, CALM);
+        let army = group("army");
+        let soldiers: Vec<usize> = (0..10).filter(|n| world.nodes[*n].role == Role::Soldier(army.clone())).collect();
+        world.separate(|_, _| true);
+        // It goes out to whoever else is there, and counts as sent.
+        world.say(1, soldiers[0], &army, "who is there?");
+        world.pass(100);
+        world.join(soldiers[0], soldiers[1]);
+        world.pass(5_000);
+        assert_eq!(world.nodes[soldiers[1]].shown.len(), 1, "seed {seed}");
+    });
+}
+
+#[test]
 fn a_session_cut_again_and_again_still_ends_with_equal_sets_and_asks_for_nothing_twice() {
     play(500..505, |seed| {
         let (roster, identities) = unit();
