@@ -236,8 +236,6 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Gated<B> {
                     self.inner.on_swarm_event(event);
                 }
             }
-            // Attempts that came to nothing: the behaviour inside neither dials nor waits for any.
-            FromSwarm::DialFailure(_) | FromSwarm::ListenFailure(_) => {}
             _ => self.inner.on_swarm_event(event),
         }
     }

@@ -161,14 +161,21 @@ impl Node {
     }
 
     /// Ends the node in good order.
-    pub(crate) async fn stop(self) {
+    pub(crate) async fn stop(mut self) {
         self.tell(Command::Shutdown).await;
-        tokio::time::timeout(PATIENCE, self.network).await.unwrap().unwrap();
-        self.driver.abort();
+        tokio::time::timeout(PATIENCE, &mut self.network).await.unwrap().unwrap();
     }
 
     async fn tell(&self, command: Command) {
         self.commands.send(command).await.unwrap();
+    }
+}
+
+impl Drop for Node {
+    /// Ends the node as if it were killed.
+    fn drop(&mut self) {
+        self.network.abort();
+        self.driver.abort();
     }
 }
 
