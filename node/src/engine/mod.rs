@@ -3,6 +3,7 @@
 //! Inputs and the time go in, effects come out. There is no clock, randomness, network or file in here, so the same
 //! code runs under a node and under a simulator.
 
+pub mod bundle;
 pub mod hello;
 pub mod io;
 pub mod policy;
