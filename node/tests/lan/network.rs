@@ -1,10 +1,9 @@
-//! A small network for tests: two hosts, each a network namespace, and a cable between them.
+//! Small networks for tests: hosts, each a network namespace, and cables between them.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-
-/// The network interface of every host.
-const INTERFACE: &str = "lan0";
 
 /// Two hosts joined by a cable, with no way to anywhere else; gone when dropped.
 pub(crate) struct Lan {
@@ -20,15 +19,27 @@ pub(crate) struct Host {
 impl Lan {
     /// Lays the network.
     pub(crate) fn new() -> Self {
-        let first = Host::hold(Command::new("unshare").args(["--map-root-user", "--net"]));
-        // One user namespace for both: who lays the cable must have a say at either end.
-        let second = Host::hold(first.enter().args(["unshare", "--net"]));
-        let peer = second.holder.id().to_string();
-        first.ip(&["link", "add", INTERFACE, "type", "veth", "peer", "name", INTERFACE, "netns", &peer]);
-        first.connect("10.0.0.1/24");
-        second.connect("10.0.0.2/24");
+        let [first, second] = row();
         Self { first, second }
     }
+}
+
+/// Puts hosts in a row, each joined by a cable to its neighbours; none has a way to any other.
+pub(crate) fn row<const COUNT: usize>() -> [Host; COUNT] {
+    let mut hosts: Vec<Host> = Vec::with_capacity(COUNT);
+    while hosts.len() < COUNT {
+        // One user namespace for all: who lays a cable must have a say at either end.
+        let host = match hosts.first() {
+            None => Host::hold(Command::new("unshare").args(["--map-root-user", "--net"])),
+            Some(first) => Host::hold(first.enter().args(["unshare", "--net"])),
+        };
+        host.ip(&["link", "set", "lo", "up"]);
+        hosts.push(host);
+    }
+    for (number, ends) in hosts.windows(2).enumerate() {
+        ends[0].lay_cable(&ends[1], number);
+    }
+    hosts.try_into().unwrap_or_else(|_| unreachable!("there are as many as were asked for"))
 }
 
 impl Host {
@@ -42,10 +53,15 @@ impl Host {
         Self { holder }
     }
 
-    fn connect(&self, address: &str) {
-        self.ip(&["link", "set", "lo", "up"]);
-        self.ip(&["address", "add", address, "dev", INTERFACE]);
-        self.ip(&["link", "set", INTERFACE, "up"]);
+    /// Lays a cable to another host; its number names the interfaces and the network on it.
+    fn lay_cable(&self, other: &Self, number: usize) {
+        let interface = format!("lan{number}");
+        let peer = other.holder.id().to_string();
+        self.ip(&["link", "add", &interface, "type", "veth", "peer", "name", &interface, "netns", &peer]);
+        for (host, end) in [(self, 1), (other, 2)] {
+            host.ip(&["address", "add", &format!("10.0.{number}.{end}/24"), "dev", &interface]);
+            host.ip(&["link", "set", &interface, "up"]);
+        }
     }
 
     fn ip(&self, args: &[&str]) {
