@@ -39,6 +39,9 @@ const STORED: &str = "stored ";
 
 #[test]
 fn every_acknowledged_record_survives_being_killed() {
+    if let Some(path) = std::env::var_os(STORE).map(PathBuf::from) {
+        store_until_killed(&path);
+    }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("muster.redb");
     let mut rng = fastrand::Rng::new();
@@ -61,7 +64,7 @@ fn every_acknowledged_record_survives_being_killed() {
 /// Runs this test binary again as the program that is going to be killed.
 fn start_child(path: &Path, round: u64) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child_that_stores_until_it_is_killed", "--ignored", "--nocapture"])
+        .args(["--exact", "every_acknowledged_record_survives_being_killed", "--nocapture"])
         .env(STORE, path)
         .env(ROUND, round.to_string())
         .stdout(Stdio::piped())
@@ -97,14 +100,11 @@ fn stored_ids(path: &Path) -> BTreeSet<String> {
     ids
 }
 
-/// Keeps a few batches under way, as a busy node does, and says of each record when it is stored.
-#[test]
-#[ignore = "the other half of the test above, of no use by itself"]
-fn child_that_stores_until_it_is_killed() {
-    let Some(path) = std::env::var_os(STORE).map(PathBuf::from) else { return };
+/// The child: keeps a few batches under way, as a busy node does, and says of each record when it is stored.
+fn store_until_killed(path: &Path) -> ! {
     let round: u64 = std::env::var(ROUND).unwrap().parse().unwrap();
     let mut unit = Unit::found();
-    let mut writer = Writer::start(Disk::open(&path).unwrap()).unwrap();
+    let mut writer = Writer::start(Disk::open(path).unwrap()).unwrap();
     let mut ms = START_MS + round * 1_000_000;
     loop {
         for size in [1, 5, 20] {

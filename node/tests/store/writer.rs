@@ -25,9 +25,16 @@ struct Inner {
     bytes: InMemoryBackend,
     /// Writes and growths that still succeed.
     room: AtomicUsize,
+    hold: Mutex<Hold>,
+    turned: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Hold {
     /// While true, nothing gets past a sync.
-    held: Mutex<bool>,
-    let_go: Condvar,
+    is_held: bool,
+    /// Whether somebody waits at one.
+    is_waiting: bool,
 }
 
 impl TestDisk {
@@ -35,8 +42,8 @@ impl TestDisk {
         Self(Arc::new(Inner {
             bytes: InMemoryBackend::new(),
             room: AtomicUsize::new(usize::MAX),
-            held: Mutex::new(false),
-            let_go: Condvar::new(),
+            hold: Mutex::default(),
+            turned: Condvar::new(),
         }))
     }
 
@@ -48,9 +55,18 @@ impl TestDisk {
         self.0.room.store(writes, Ordering::SeqCst);
     }
 
-    fn hold(&self, held: bool) {
-        *self.0.held.lock().unwrap() = held;
-        self.0.let_go.notify_all();
+    fn hold(&self) {
+        self.0.hold.lock().unwrap().is_held = true;
+    }
+
+    fn let_go(&self) {
+        self.0.hold.lock().unwrap().is_held = false;
+        self.0.turned.notify_all();
+    }
+
+    /// Returns once somebody waits at a sync.
+    fn wait_for_a_sync(&self) {
+        drop(self.0.turned.wait_while(self.0.hold.lock().unwrap(), |hold| !hold.is_waiting).unwrap());
     }
 
     fn take_room(&self) -> io::Result<()> {
@@ -77,8 +93,10 @@ impl StorageBackend for TestDisk {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let held = self.0.held.lock().unwrap();
-        drop(self.0.let_go.wait_while(held, |held| *held).unwrap());
+        let mut hold = self.0.hold.lock().unwrap();
+        hold.is_waiting = hold.is_held;
+        self.0.turned.notify_all();
+        self.0.turned.wait_while(hold, |hold| hold.is_held).unwrap().is_waiting = false;
         self.0.bytes.sync_data()
     }
 
@@ -104,11 +122,9 @@ fn failed(outcome: Option<Outcome>) -> Vec<Permitted> {
 
 /// Has the thread take a job and hang in its commit.
 fn hang_in_a_commit(storage: &TestDisk, writer: &Writer, record: &Permitted) {
-    storage.hold(true);
+    storage.hold();
     writer.jobs.blocking_send(Job::Append(vec![record.clone()])).unwrap();
-    while writer.jobs.capacity() < writer.jobs.max_capacity() {
-        std::thread::yield_now();
-    }
+    storage.wait_for_a_sync();
 }
 
 #[test]
@@ -120,7 +136,7 @@ fn what_waits_while_a_commit_runs_goes_into_the_next_one() {
     for record in &talk[1..] {
         writer.jobs.blocking_send(Job::Append(vec![record.clone()])).unwrap();
     }
-    storage.hold(false);
+    storage.let_go();
     let first = committed(writer.outcomes.blocking_recv());
     let second = committed(writer.outcomes.blocking_recv());
     assert_eq!((first.len(), second.len()), (1, 5));
@@ -138,7 +154,7 @@ fn a_commit_has_its_bound() {
     for batch in talk[1..].chunks(100) {
         writer.jobs.blocking_send(Job::Append(batch.to_vec())).unwrap();
     }
-    storage.hold(false);
+    storage.let_go();
     let mut lens = Vec::new();
     while lens.iter().sum::<usize>() < talk.len() {
         lens.push(committed(writer.outcomes.blocking_recv()).len());
