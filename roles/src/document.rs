@@ -548,6 +548,7 @@ impl Sheet {
         &self.text.keyring
     }
 
+    #[cfg(test)]
     pub(crate) fn text(&self) -> &SheetText {
         &self.text
     }

@@ -7,7 +7,9 @@
 
 use muster_keys::{GroupKey, Identity, PublicKey};
 
-use crate::document::{Authority, CharterText, Leader, Person, SealedKey, SealedKeyring, SheetText, TroopDef, UnitId};
+use crate::document::{
+    Authority, CharterText, Leader, Person, SealedKey, SealedKeyring, Sheet, SheetText, TroopDef, UnitId,
+};
 use crate::error::EditError;
 use crate::keyring::seal_info;
 use crate::name::{GroupId, MemberName, UnitName};
@@ -258,23 +260,28 @@ impl<'a> Editor<'a> {
         CharterText { version: text.version.saturating_add(1), issued: self.issued, ..text }
     }
 
-    /// The sheet to come of a troop, an empty one if none is in force.
+    /// The sheet to come of a troop; one that has none begins an empty one.
     ///
-    /// Versions end at the highest number there is. Should a leader have signed that, the authority's sheet
-    /// of the same version still goes before it.
+    /// Where sheets of later epochs have fallen away it begins an epoch after theirs, so that it leaves what was
+    /// written under them alone. Versions end at the highest number there is: should a leader have signed
+    /// that, the authority's sheet of the same version still goes before it.
     fn next_sheet(&self, troop: &GroupId) -> Result<SheetText, EditError> {
-        let Some(sheet) = self.roster.sheet(troop) else {
-            return Ok(SheetText {
-                unit: self.roster.unit(),
-                group: troop.clone(),
-                issued: self.issued,
-                keyring: self.troop_epoch(self.roster.charter().text(), troop, &[])?,
-                version: self.roster.last_version(troop).saturating_add(1),
-                soldiers: Vec::new(),
-            });
+        let charter = self.roster.charter().text();
+        let sheet = self.roster.sheet(troop);
+        let soldiers = sheet.map_or(Vec::new(), |sheet| sheet.soldiers().to_vec());
+        let last_epoch = self.roster.last_epoch(troop);
+        let keyring = match sheet.map(Sheet::keyring) {
+            Some(keyring) if keyring.epoch == last_epoch => keyring.clone(),
+            _ => self.troop_epoch(charter, troop, &soldiers)?,
         };
-        let text = sheet.text().clone();
-        Ok(SheetText { version: text.version.saturating_add(1), issued: self.issued, ..text })
+        Ok(SheetText {
+            unit: charter.unit,
+            group: troop.clone(),
+            issued: self.issued,
+            keyring,
+            version: self.roster.last_version(troop).saturating_add(1),
+            soldiers,
+        })
     }
 
     /// A new epoch of `heads`, for the commander and the leaders.

@@ -57,7 +57,7 @@ pub enum Accepted {
     New,
     /// It was there already.
     Known,
-    /// It is not in force now but was, or changes what was: stored records must be judged again.
+    /// It is not in force now, but was, or may be again: stored records must be judged again.
     History,
 }
 
@@ -148,12 +148,11 @@ impl Roster {
         if matches!(document, Signed::Charter(_)) && document.version() <= settled {
             return Err(Refusal::Superseded);
         }
-        let before = self.digest();
         self.reserve.push_back(document.clone());
         self.settle(now);
         if self.in_force(id) {
             Ok(Accepted::New)
-        } else if self.digest() != before {
+        } else if self.kept.contains_key(&id) {
             Ok(Accepted::History)
         } else {
             Err(self.refusal(&document))

@@ -1,33 +1,40 @@
 //! Which documents are in force when: a pure function of the set of documents and the history's start.
 //!
-//! # The charter
+//! # The charters
 //! 1. The unit's first charter is the one of lowest version whose authority hashes to the unit's id.
-//! 2. From there the others are walked by ascending version. One is *accepted* if the authority of the last one
-//!    accepted and its own are both satisfied by its signers, and it was not issued before that one. Of several with one
-//!    version the first acceptable in the order of their ties (lower SHA-256 first) is accepted, and no other.
-//! 3. Those accepted that change the authority are the *links* of the chain.
+//! 2. The *chain* goes on from it by ascending version. Its next link is the charter of the lowest higher version
+//!    that names another authority than the last link does, and whose signers satisfy both. Of several with one
+//!    version it is the one with the lower SHA-256.
+//! 3. Each link reigns over the versions up to the next link's. Every other charter is *accepted* if it names (and
+//!    satisfies) the authority that reigns over its version.
 //!
-//! So a charter that an authority signed after it had handed over falls away as soon as the handing over is
-//! seen, in whatever order the two arrive.
+//! So what an authority signs with a version above that of its handing over has no standing, in whatever order
+//! the two arrive, and accepted charters that are no links have no say about one another.
 //!
 //! # The documents at an instant
 //! A document speaks from the beginning of its epoch on ([`SealedKeyring::since`](crate::SealedKeyring::since)):
 //! taking something away begins an epoch, and whoever is admitted within one may read all of it anyway.
-//! * The charter at `t` is the accepted one of highest version that speaks by then.
-//! * A troop's sheet at `t` is found among those that speak by then and whose signers the charter at `t`
-//!   entitles (its authority, or its leader of that troop). They are walked by ascending version; each replaces the
-//!   one before unless it was issued before that one. Of several with one version the authority's goes first,
-//!   then the one with the lower SHA-256.
+//! * The charter at `t` is the accepted one of highest version that speaks by then, and of several with one version
+//!   the one with the lower SHA-256.
+//! * A troop's sheet at `t` is the one of highest version among those that speak by then and whose signers the charter
+//!   at `t` entitles (its authority, or its leader of that troop). Of several with one version the
+//!   authority's goes before a leader's, then the one with the lower SHA-256.
 //!
 //! The documents in force now are those at the last instant from which any document speaks. Before the
 //! start of the history, or before the unit, the documents are those at that start.
+//!
+//! Nothing in this depends on a document that is in force at no instant and is no link: those can be forgotten, and
+//! what is kept gives the same timeline again. (A rule that compared a document with the one before it, say by the
+//! time of issue, would depend on what is forgotten. That a document is issued after the one it replaces is
+//! therefore for its signer to see to.)
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use muster_keys::PublicKey;
 
-use crate::document::{Authority, Charter, Document, Sheet, UnitId};
+use crate::document::{Charter, Sheet, UnitId};
 use crate::name::GroupId;
 use crate::signed::{DocumentId, Envelope, Signed};
 use crate::standing::Moment;
@@ -44,12 +51,14 @@ const MAX_MOMENTS: usize = 1_024;
 /// The documents in force at every instant of the kept history.
 #[derive(Clone)]
 pub(crate) struct Timeline {
-    /// The accepted charters, by ascending version.
-    accepted: Vec<SignedCharter>,
+    /// The first charter and those that changed the authority, by ascending version.
+    chain: Vec<SignedCharter>,
     past: Vec<Moment>,
     current: Moment,
     /// For each troop the newest sheet by the authority, which comes into force if its leader's falls away.
     fallbacks: Vec<SignedSheet>,
+    /// Every charter accepted, by ascending rank.
+    accepted: Vec<SignedCharter>,
 }
 
 impl Timeline {
@@ -66,11 +75,12 @@ impl Timeline {
                 Signed::Sheet(sheet) => sheets.entry(sheet.body.group().clone()).or_default().push(Arc::clone(sheet)),
             }
         }
-        let accepted = walk(unit, charters);
+        let chain = chain(unit, &mut charters);
+        let accepted = accepted(&chain, charters);
         let mut past = moments(&accepted, &sheets, start);
         let current = past.pop()?;
         let fallbacks = fallbacks(&current.charter.body, &sheets);
-        Some(Self { accepted, past, current, fallbacks })
+        Some(Self { chain, past, current, fallbacks, accepted })
     }
 
     /// The documents in force now.
@@ -95,9 +105,7 @@ impl Timeline {
 
     /// The first charter and those that changed the authority.
     pub(crate) fn chain(&self) -> impl Iterator<Item = &SignedCharter> {
-        let pairs = self.accepted.iter().zip(self.accepted.iter().skip(1));
-        let links = pairs.filter(|(a, b)| a.body.authority() != b.body.authority());
-        self.accepted.first().into_iter().chain(links.map(|(_, link)| link))
+        self.chain.iter()
     }
 
     /// The documents worth keeping: the chain, all that is in force at some instant, and the fallbacks.
@@ -122,38 +130,47 @@ impl Timeline {
     pub(crate) fn entitles(&self, document: &Signed) -> bool {
         match document {
             Signed::Charter(charter) => {
-                let mut newest_first = self.accepted.iter().rev();
-                let before = newest_first.find(|a| a.body.version() < charter.body.version());
-                let before = before.or(self.accepted.first());
-                before.is_some_and(|b| b.body.authority().satisfied_by(&charter.signers))
+                let before = self.chain.iter().rfind(|link| link.body.version() < charter.body.version());
+                let reigning = before.or(self.chain.first());
+                reigning.is_some_and(|link| link.body.authority().satisfied_by(&charter.signers))
             }
-            Signed::Sheet(sheet) => {
-                let mut charters = self.accepted.iter();
-                charters.any(|charter| entitlement(sheet, &charter.body).is_some())
-            }
+            Signed::Sheet(sheet) => self.accepted.iter().any(|charter| entitlement(sheet, &charter.body).is_some()),
         }
     }
 }
 
-/// The accepted charters, by ascending version.
-fn walk(unit: UnitId, mut charters: Vec<SignedCharter>) -> Vec<SignedCharter> {
+/// The first charter and those that changed the authority, by ascending version.
+fn chain(unit: UnitId, charters: &mut [SignedCharter]) -> Vec<SignedCharter> {
     charters.sort_unstable_by_key(|charter| (charter.body.version(), charter.tie));
-    let mut charters = charters.into_iter();
+    let mut charters = charters.iter();
     let first = charters.find(|charter| charter.body.authority().unit() == unit);
-    let mut accepted: Vec<_> = first.into_iter().collect();
+    let mut chain: Vec<_> = first.map(Arc::clone).into_iter().collect();
     for charter in charters {
-        let follows =
-            |last: &SignedCharter| last.body.authority().satisfied_by(&charter.signers) && replaces(&charter, last);
-        if accepted.last().is_some_and(follows) {
-            accepted.push(charter);
+        let is_next = |last: &SignedCharter| {
+            last.body.version() < charter.body.version()
+                && last.body.authority() != charter.body.authority()
+                && last.body.authority().satisfied_by(&charter.signers)
+        };
+        if chain.last().is_some_and(is_next) {
+            chain.push(Arc::clone(charter));
         }
     }
-    accepted
+    chain
 }
 
-/// Whether a document may come after one whose version is not higher.
-fn replaces<T: Document>(document: &Envelope<T>, last: &Envelope<T>) -> bool {
-    last.body.version() < document.body.version() && last.body.issued() <= document.body.issued()
+/// The chain and every charter by an authority that reigned over its version, by ascending rank.
+fn accepted(chain: &[SignedCharter], mut charters: Vec<SignedCharter>) -> Vec<SignedCharter> {
+    charters.retain(|charter| {
+        let version = charter.body.version();
+        let Some(link) = chain.iter().rfind(|link| link.body.version() <= version) else {
+            return false;
+        };
+        let first = chain.first().is_some_and(|first| first.id == link.id);
+        let outdone = !first && link.body.version() == version;
+        charter.id == link.id || (charter.body.authority() == link.body.authority() && !outdone)
+    });
+    charters.sort_unstable_by_key(|charter| (charter.body.version(), Reverse(charter.tie)));
+    charters
 }
 
 /// The documents in force from `start` on, by ascending time.
@@ -166,17 +183,16 @@ fn moments(accepted: &[SignedCharter], sheets: &Sheets, start: Timestamp) -> Vec
     let start = start.max(founded);
     let instants: BTreeSet<_> = charter_times.chain(sheet_times).map(|time| time.max(start)).collect();
     let mut moments = Vec::<Moment>::new();
-    let mut in_turn = Vec::new();
+    let mut entitled = Vec::new();
     for from in instants {
-        let mut newest_first = accepted.iter().rev();
-        let Some(charter) = newest_first.find(|charter| charter.body.keyring().since() <= from) else {
+        let Some(charter) = accepted.iter().rfind(|charter| charter.body.keyring().since() <= from) else {
             continue;
         };
         if moments.last().is_none_or(|last| last.charter.id != charter.id) {
-            in_turn = entitled_in_turn(&charter.body, sheets);
+            entitled = entitled_by(&charter.body, sheets);
         }
-        let sheets = sheets_at(&in_turn, from);
-        let moment = Moment { from, charter: Arc::clone(charter), sheets };
+        let charter = Arc::clone(charter);
+        let moment = Moment { from, charter, sheets: sheets_at(&entitled, from) };
         if !moments.last().is_some_and(|last| last.same_documents(&moment)) {
             moments.push(moment);
         }
@@ -185,48 +201,42 @@ fn moments(accepted: &[SignedCharter], sheets: &Sheets, start: Timestamp) -> Vec
     moments
 }
 
-/// For each troop the sheets that a charter entitles, each after all that it may replace.
-fn entitled_in_turn<'a>(charter: &Charter, sheets: &'a Sheets) -> Vec<Vec<&'a SignedSheet>> {
+/// For each troop of a charter the sheets that it entitles, by ascending rank.
+fn entitled_by<'a>(charter: &Charter, sheets: &'a Sheets) -> Vec<Vec<&'a SignedSheet>> {
     let troops = charter.troops().iter().filter_map(|troop| sheets.get(&troop.id));
-    let in_turn = |sheets: &'a Vec<SignedSheet>| {
+    let by_rank = |sheets: &'a Vec<SignedSheet>| {
         let with_right = |sheet: &'a SignedSheet| Some((entitlement(sheet, charter)?, sheet));
         let mut entitled: Vec<_> = sheets.iter().filter_map(with_right).collect();
-        entitled.sort_unstable_by_key(|(right, sheet)| (sheet.body.version(), *right, sheet.tie));
+        entitled.sort_unstable_by_key(|(right, sheet)| (sheet.body.version(), *right, Reverse(sheet.tie)));
         entitled.into_iter().map(|(_, sheet)| sheet).collect()
     };
-    troops.map(in_turn).collect()
+    troops.map(by_rank).collect()
 }
 
 /// The sheets in force at an instant, in the order of their standing.
-fn sheets_at(in_turn: &[Vec<&SignedSheet>], time: Timestamp) -> Vec<SignedSheet> {
+fn sheets_at(entitled: &[Vec<&SignedSheet>], time: Timestamp) -> Vec<SignedSheet> {
     let speaks = |sheet: &&SignedSheet| sheet.body.keyring().since() <= time;
-    let mut in_force: Vec<_> =
-        in_turn.iter().filter_map(|sheets| last_standing(sheets.iter().copied().filter(speaks))).collect();
+    let newest = |sheets: &Vec<&SignedSheet>| sheets.iter().copied().rfind(speaks).map(Arc::clone);
+    let mut in_force: Vec<_> = entitled.iter().filter_map(newest).collect();
     in_force.sort_by_key(|sheet| sheet.body.issued());
     in_force
 }
 
-/// What is left when each sheet in turn has replaced the one before, where it may.
-fn last_standing<'a>(in_turn: impl Iterator<Item = &'a SignedSheet>) -> Option<SignedSheet> {
-    in_turn.reduce(|last, sheet| if replaces(sheet, last) { sheet } else { last }).map(Arc::clone)
-}
-
 fn fallbacks(charter: &Charter, sheets: &Sheets) -> Vec<SignedSheet> {
-    let authority = charter.authority();
-    let by_authority = |sheet: &&SignedSheet| authority.satisfied_by(&sheet.signers);
-    let in_turn = entitled_in_turn(charter, sheets);
-    in_turn.into_iter().filter_map(|sheets| last_standing(sheets.into_iter().filter(by_authority))).collect()
+    let by_authority = |sheet: &&SignedSheet| charter.authority().satisfied_by(&sheet.signers);
+    let newest = |sheets: Vec<&SignedSheet>| sheets.into_iter().rfind(by_authority).map(Arc::clone);
+    entitled_by(charter, sheets).into_iter().filter_map(newest).collect()
 }
 
-/// By what right a sheet was signed; the stronger goes first.
+/// By what right a sheet was signed, the stronger being the greater.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Entitlement {
-    Authority,
     Leader,
+    Authority,
 }
 
 fn entitlement(sheet: &Envelope<Sheet>, charter: &Charter) -> Option<Entitlement> {
-    let authority: &Authority = charter.authority();
+    let authority = charter.authority();
     let leader = charter.leader_of(sheet.body.group());
     let signed = |key: &PublicKey| sheet.signers.contains(key);
     if !charter.has_troop(sheet.body.group()) {

@@ -1,1 +1,130 @@
+#![allow(clippy::unwrap_used)]
 
+use super::*;
+use crate::fixture::*;
+use crate::role::Role;
+use crate::{rekey, remove_member};
+
+/// Which epochs of a group somebody can open.
+fn epochs(roster: &Roster, who: &str, id: &str) -> Vec<u64> {
+    let ring = roster.open_keys(&identity(who));
+    (0..20).filter(|&epoch| ring.get(&group(id), epoch).is_some()).collect()
+}
+
+fn rekeyed(roster: &mut Roster, signer: &str, minute: u64) {
+    let documents = rekey(roster, &identity(signer), minutes(minute)).unwrap();
+    take(roster, &documents, minutes(minute));
+}
+
+#[test]
+fn everybody_opens_the_keys_of_the_groups_it_may_read_and_no_others() {
+    let mut roster = brigade();
+    for minute in 1..3 {
+        for member in roster.members() {
+            let ring = roster.open_keys(&identity(member.name.as_str()));
+            for group in roster.groups() {
+                let current = ring.current(group);
+                assert_eq!(current.is_some(), member.role.may_read(group), "{member:?} and {group}");
+                let epoch = roster.versions_for(group).epoch;
+                assert!(current.is_none_or(|(current, _)| current == epoch));
+            }
+        }
+        rekeyed(&mut roster, "Chief", minute);
+    }
+}
+
+#[test]
+fn everybody_opens_the_same_key() {
+    let roster = brigade();
+    let army = group("army");
+    let key = |who: &str| roster.open_keys(&identity(who)).get(&army, 1).cloned().unwrap();
+    assert_eq!(key("Chief"), key("Army1"));
+    assert_eq!(key("Chief"), key("Army3"));
+    let navy = roster.open_keys(&identity("Chief")).get(&group("navy"), 1).cloned().unwrap();
+    assert_ne!(key("Chief"), navy);
+}
+
+#[test]
+fn a_carrier_and_a_stranger_open_nothing() {
+    let roster = brigade();
+    for who in ["Truck", "Stranger"] {
+        let ring = roster.open_keys(&identity(who));
+        assert!(ring.is_empty());
+        assert!(ring.current(&GroupId::heads()).is_none());
+    }
+    assert_eq!(roster.open_keys(&identity("Chief")).len(), 4);
+}
+
+#[test]
+fn a_member_that_was_away_opens_the_epochs_in_between() {
+    let mut roster = brigade();
+    let mut away = roster.clone();
+    for minute in 1..5 {
+        rekeyed(&mut roster, "Chief", minute);
+    }
+    let have = away.documents().map(|(id, _)| id).collect();
+    take(&mut away, &roster.missing_from(&have).into_iter().map(<[u8]>::to_vec).collect::<Vec<_>>(), minutes(5));
+    assert_eq!(epochs(&away, "Army2", "army"), [1, 2, 3, 4, 5]);
+    assert_eq!(away.open_keys(&identity("Army2")).current(&group("army")).unwrap().0, 5);
+}
+
+#[test]
+fn a_removed_member_keeps_the_epochs_it_had_and_gets_no_new_one() {
+    let mut roster = brigade();
+    let documents = remove_member(&roster, &identity("Chief"), "Army2", minutes(1)).unwrap();
+    take(&mut roster, &documents, minutes(1));
+    rekeyed(&mut roster, "Chief", 2);
+    assert_eq!(epochs(&roster, "Army2", "army"), [1]);
+    assert_eq!(epochs(&roster, "Army3", "army"), [1, 2, 3]);
+    assert!(roster.open_keys(&identity("Army2")).current(&group("army")).is_none());
+}
+
+#[test]
+fn a_member_admitted_later_opens_the_running_epoch_and_none_before() {
+    let mut roster = brigade();
+    rekeyed(&mut roster, "Chief", 1);
+    add(&mut roster, "Army1", "Army9", Role::Soldier(group("army")), minutes(2));
+    assert_eq!(epochs(&roster, "Army9", "army"), [2]);
+}
+
+#[test]
+fn a_key_sealed_wrongly_is_passed_over() {
+    let mut roster = brigade();
+    let spoilt = forge_sheet(&roster, "army", &["Army1"], |text| {
+        let army3 = key("Army3");
+        let entry = text.keyring.sealed.iter_mut().find(|entry| entry.to == *army3.as_bytes());
+        entry.unwrap().sealed.fill(7);
+    });
+    take(&mut roster, &[spoilt], minutes(1));
+    assert_eq!(epochs(&roster, "Army3", "army"), Vec::<u64>::new());
+    assert_eq!(epochs(&roster, "Army2", "army"), [1]);
+}
+
+#[test]
+fn a_key_sealed_for_another_epoch_or_group_or_unit_does_not_open() {
+    let mut roster = brigade();
+    let renumbered = forge_sheet(&roster, "army", &["Army1"], |text| text.keyring.epoch = 9);
+    take(&mut roster, &[renumbered], minutes(1));
+    assert_eq!(epochs(&roster, "Army2", "army"), Vec::<u64>::new());
+
+    let mut roster = brigade();
+    let heads = roster.charter().keyring().sealed().to_vec();
+    let moved = forge_sheet(&roster, "army", &["Army1"], |text| text.keyring.sealed = heads);
+    take(&mut roster, &[moved], minutes(1));
+    assert_eq!(epochs(&roster, "Chief", "army"), Vec::<u64>::new());
+
+    let info = |unit: u8, id: &str, epoch: u64| seal_info(UnitId::from_bytes([unit; 16]), &group(id), epoch);
+    assert_ne!(info(1, "army", 1), info(2, "army", 1));
+    assert_ne!(info(1, "army", 1), info(1, "navy", 1));
+    assert_ne!(info(1, "army", 1), info(1, "army", 2));
+}
+
+#[test]
+fn debug_shows_no_key() {
+    let roster = brigade();
+    let ring = roster.open_keys(&identity("Army2"));
+    let key = ring.get(&group("army"), 1).unwrap();
+    let shown = format!("{ring:?}");
+    assert!(!shown.contains(&format!("{:?}", key.as_bytes())), "{shown}");
+    assert!(shown.contains('…'), "{shown}");
+}
