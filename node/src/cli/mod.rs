@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod bundle;
 mod demo;
 mod export;
 mod log;
@@ -63,6 +64,9 @@ enum Command {
     Start(start::StartArgs),
     Export(export::ExportArgs),
     Log(log::LogArgs),
+    /// Carry sealed messages on a stick
+    #[command(subcommand)]
+    Bundle(bundle::BundleCommand),
     /// Let a whole unit talk on this machine, and show every member's screen
     Demo(demo::DemoArgs),
 }
@@ -84,6 +88,7 @@ impl Cli {
             Command::Start(args) => start::run(&settings, args),
             Command::Export(args) => export::run(&settings, args, &mut output()),
             Command::Log(args) => log::run(&settings, &args),
+            Command::Bundle(command) => bundle::run(&settings, command, &mut output()),
             Command::Demo(args) => demo::run(args, &mut output()),
         }
     }

@@ -11,6 +11,9 @@ use crate::error::{CommandError, Kind};
 use crate::export::{ExportError, GroupError, Tally, readable};
 use crate::home::{Home, Locking, NodeLock};
 
+/// A running node can itself do what is wanted.
+const EXPORT_HINT: &str = "type `:d` in its chat to export a group now, or stop it first";
+
 /// A home's store, open for its member to read.
 #[derive(Debug)]
 pub(super) struct Stored {
@@ -33,7 +36,7 @@ impl Stored {
             // What is missing is told in the words of every other command.
             home.read_roster(now)?;
         }
-        let lock = home.lock().map_err(running)?;
+        let lock = home.lock().map_err(|error| running(error, EXPORT_HINT))?;
         let opened = home.open(Locking::Leave, &settings.key, now)?;
         let disk = Disk::open(&home.database_path())?;
         let keyring = opened.roster.open_keys(&opened.identity);
@@ -54,7 +57,7 @@ impl Stored {
 
     /// Returns the time so long ago, or the beginning of time.
     pub(super) fn since(&self, ago: Option<Ago>) -> Timestamp {
-        ago.map_or(Timestamp::ZERO, |Ago(ms)| Timestamp::from_ms(self.now.ms().saturating_sub(ms)))
+        ago.map_or(Timestamp::ZERO, |ago| ago.before(self.now))
     }
 
     /// Tells a person why messages could not be written out.
@@ -69,11 +72,12 @@ impl Stored {
     }
 }
 
-/// A running node has the store, and can do itself what is wanted.
-fn running(error: CommandError) -> CommandError {
+/// A running node has the store; the hint says what to do about it.
+pub(super) fn running(error: CommandError, hint: &str) -> CommandError {
     match error.kind() {
-        Kind::Store => CommandError::failed("a node is running on this home and has its messages open")
-            .with_hint("type `:d` in its chat to export a group now, or stop it first".to_owned()),
+        Kind::Store => {
+            CommandError::failed("a node is running on this home and has its messages open").with_hint(hint.to_owned())
+        }
         _ => error,
     }
 }
@@ -81,6 +85,13 @@ fn running(error: CommandError) -> CommandError {
 /// A span of time up to now, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ago(u64);
+
+impl Ago {
+    /// Returns the time so long before `now`.
+    pub(super) fn before(self, now: Timestamp) -> Timestamp {
+        Timestamp::from_ms(now.ms().saturating_sub(self.0))
+    }
+}
 
 /// Why a text is no span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

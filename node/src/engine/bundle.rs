@@ -18,8 +18,12 @@ use sha2::{Digest, Sha256};
 
 use super::wire::MAX_RECORD_LEN;
 
+mod judge;
+
 #[cfg(test)]
 mod tests;
+
+pub use self::judge::{Judge, Refused};
 
 /// What every bundle begins with, whatever its version.
 const NAME: &[u8; 14] = b"muster bundle ";

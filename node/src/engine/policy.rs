@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use muster_keys::PublicKey;
-use muster_roles::{Denial, GroupId, Permit, Role, Roster, permit};
+use muster_roles::{Denial, GroupId, Permit, Role, Roster, Timestamp, permit};
 
-use super::time::UnixMillis;
+use super::store::RETENTION_MS;
+use super::time::{MAX_AHEAD_MS, UnixMillis};
 use super::verify::Verified;
 use super::wire::Frame;
 
@@ -33,6 +34,33 @@ impl Carry {
         let all = self == Self::All || role == Role::Carrier;
         roster.groups().filter(|group| all || role.may_read(group)).cloned().collect()
     }
+}
+
+/// Why a record's time keeps it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Untimely {
+    /// It is older than what is kept.
+    #[error("older than the week that is kept")]
+    TooOld,
+    /// Its author's clock runs too far ahead.
+    #[error("from too far in the future")]
+    TooFarAhead,
+}
+
+/// Sees that a record's time lies in the week that is kept, and not too far ahead of `present`.
+///
+/// The present is [`Clock::present`](super::time::Clock::present), `now` the wall clock.
+///
+/// # Errors
+/// [`Untimely`], where it does not.
+pub fn check_time(time: Timestamp, present: Timestamp, now: UnixMillis) -> Result<(), Untimely> {
+    if time.ms() < now.0.saturating_sub(RETENTION_MS) {
+        return Err(Untimely::TooOld);
+    }
+    if time.ms() > present.ms().saturating_add(MAX_AHEAD_MS) {
+        return Err(Untimely::TooFarAhead);
+    }
+    Ok(())
 }
 
 /// A record that its author was allowed to post, by the roster in force at its own time.

@@ -4,10 +4,9 @@ use muster_roles::{GroupId, Timestamp};
 
 use super::{MAX_APPENDING, State, sync_effects};
 use crate::engine::io::{Effect, GossipHandle, Verdict};
-use crate::engine::policy::Permitted;
-use crate::engine::store::RETENTION_MS;
+use crate::engine::policy::{Permitted, check_time};
 use crate::engine::sync::{SessionId, SyncId};
-use crate::engine::time::{MAX_AHEAD_MS, UnixMillis};
+use crate::engine::time::UnixMillis;
 use crate::engine::verify::Verified;
 use crate::engine::wire::{self, Frame};
 
@@ -133,8 +132,7 @@ impl State {
 
     /// Tells whether a record's time lies in the week that is kept, and not too far ahead.
     fn is_timely(&self, time: Timestamp, now: UnixMillis) -> bool {
-        let present_ms = self.clock.present(now).ms();
-        time.ms() <= present_ms.saturating_add(MAX_AHEAD_MS) && time.ms() >= now.0.saturating_sub(RETENTION_MS)
+        check_time(time, self.clock.present(now), now).is_ok()
     }
 
     /// Judges records that a session has brought, like any other: the member at its other end answers for nothing.
