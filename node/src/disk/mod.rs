@@ -1,5 +1,6 @@
 //! The store on disk: one redb file whose every commit is durable once the call has returned.
 
+mod carried;
 mod error;
 mod open;
 mod rows;
@@ -14,10 +15,11 @@ use muster_roles::{GroupId, Roster, Timestamp, permit};
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 
 use crate::engine::policy::Permitted;
-use crate::engine::store::{Fate, Store, Stored};
+use crate::engine::store::{Fate, Shed, Store, Stored};
 use crate::engine::sync::SyncId;
 use crate::engine::wire::RecordId;
 
+use self::carried::{Bytes, SIZES, drop_before, grow, shrink};
 pub use error::{DiskError, OpenError, damaged_hint};
 pub use rows::Rows;
 
@@ -31,6 +33,9 @@ const RECORDS: TableDefinition<'_, RecordKey<'static>, RecordValue<'static>> = T
 
 /// Group and author, and the author's highest count in that group.
 const SEQS: TableDefinition<'_, (&'static str, &'static [u8; 32]), u64> = TableDefinition::new("seqs");
+
+/// Facts about the file itself.
+const META: TableDefinition<'_, &'static str, u64> = TableDefinition::new("meta");
 
 /// Later than every record: no clock is believed that runs so far ahead.
 pub(crate) const END_OF_TIME: Timestamp = Timestamp::from_u64(u64::MAX);
@@ -135,14 +140,19 @@ impl Store for Disk {
         let fates = {
             let mut records = transaction.open_table(RECORDS)?;
             let mut seqs = transaction.open_table(SEQS)?;
-            batch
-                .iter()
-                .map(|record| {
-                    let fate = insert(&mut records, record)?;
-                    raise_seq(&mut seqs, record)?;
-                    Ok(fate)
-                })
-                .collect::<Result<Vec<_>, DiskError>>()?
+            let mut added = Bytes::new();
+            let mut fates = Vec::with_capacity(batch.len());
+            for record in batch {
+                let fate = insert(&mut records, record)?;
+                raise_seq(&mut seqs, record)?;
+                if fate == Fate::New {
+                    let frame = record.frame();
+                    *added.entry(frame.header().group.to_string()).or_default() += frame.bytes().len() as u64;
+                }
+                fates.push(fate);
+            }
+            grow(&mut transaction.open_table(SIZES)?, &added)?;
+            fates
         };
         if fates.contains(&Fate::New) {
             transaction.commit()?;
@@ -156,9 +166,12 @@ impl Store for Disk {
         let transaction = self.write()?;
         {
             let mut records = transaction.open_table(RECORDS)?;
+            let mut removed = 0;
             for (time, id) in ids {
-                records.remove((group.as_str(), time.to_u64(), id.as_bytes()))?;
+                let gone = records.remove((group.as_str(), time.to_u64(), id.as_bytes()))?;
+                removed += gone.map_or(0, |gone| carried::len(gone.value()));
             }
+            shrink(&mut transaction.open_table(SIZES)?, &[(group.to_string(), removed)].into())?;
         }
         Ok(transaction.commit()?)
     }
@@ -168,12 +181,13 @@ impl Store for Disk {
         let mut dropped = 0;
         {
             let mut records = transaction.open_table(RECORDS)?;
+            let mut removed = Bytes::new();
             for (group, _) in newest_by_group(&records)? {
-                records.retain_in(span(&group, Timestamp::ZERO, before), |_, _| {
-                    dropped += 1;
-                    false
-                })?;
+                let gone = drop_before(&mut records, &group, before)?;
+                dropped += gone.records;
+                removed.insert(group, gone.bytes);
             }
+            shrink(&mut transaction.open_table(SIZES)?, &removed)?;
         }
         if dropped > 0 {
             transaction.commit()?;
@@ -181,6 +195,10 @@ impl Store for Disk {
             transaction.abort()?;
         }
         Ok(dropped)
+    }
+
+    fn shed(&mut self, shed: &Shed) -> Result<Option<Timestamp>, DiskError> {
+        self.drop_oldest(shed)
     }
 
     fn scan(

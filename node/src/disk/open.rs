@@ -6,19 +6,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use redb::backends::FileBackend;
-use redb::{Builder, Database, ReadableDatabase, StorageBackend, TableDefinition};
+use redb::{Builder, Database, ReadableDatabase, StorageBackend};
 
-use super::{Disk, DiskError, OpenError, RECORDS, SEQS};
+use super::carried::{SIZES, count, grow};
+use super::{Disk, DiskError, META, OpenError, RECORDS, SEQS};
 
 /// Memory for pages of the store: redb's own default of 1 GiB is more than many a device has, and a screenful of
 /// messages is a few pages.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;
 
 /// The layout of the tables; a file with a higher number is refused.
-const SCHEMA_VERSION: u64 = 1;
+const SCHEMA_VERSION: u64 = 2;
 
-/// Facts about the file itself.
-const META: TableDefinition<'_, &'static str, u64> = TableDefinition::new("meta");
+/// The layout that did not note what each group takes.
+const WITHOUT_SIZES: u64 = 1;
 
 /// Where the schema's version stands in [`META`].
 const SCHEMA_KEY: &str = "schema";
@@ -58,6 +59,10 @@ impl Disk {
         let path = || path.to_owned();
         match found {
             Some(SCHEMA_VERSION) => Ok(Self { database: Arc::new(database) }),
+            Some(WITHOUT_SIZES) => {
+                add_sizes(&database).map_err(|error| OpenError::from_disk(&path(), error))?;
+                Ok(Self { database: Arc::new(database) })
+            }
             Some(found) if found > SCHEMA_VERSION => {
                 Err(OpenError::NewerSchema { path: path(), found, known: SCHEMA_VERSION })
             }
@@ -106,6 +111,16 @@ fn lay_out(database: &Database) -> Result<(), DiskError> {
     let transaction = database.begin_write()?;
     transaction.open_table(RECORDS)?;
     transaction.open_table(SEQS)?;
+    transaction.open_table(SIZES)?;
+    transaction.open_table(META)?.insert(SCHEMA_KEY, SCHEMA_VERSION)?;
+    Ok(transaction.commit()?)
+}
+
+/// Brings a store up from [`WITHOUT_SIZES`].
+fn add_sizes(database: &Database) -> Result<(), DiskError> {
+    let transaction = database.begin_write()?;
+    let counted = count(&transaction.open_table(RECORDS)?)?;
+    grow(&mut transaction.open_table(SIZES)?, &counted)?;
     transaction.open_table(META)?.insert(SCHEMA_KEY, SCHEMA_VERSION)?;
     Ok(transaction.commit()?)
 }
@@ -121,6 +136,7 @@ fn schema(database: &Database) -> Result<Option<u64>, DiskError> {
     if version == Some(SCHEMA_VERSION) {
         transaction.open_table(RECORDS)?;
         transaction.open_table(SEQS)?;
+        transaction.open_table(SIZES)?;
     }
     Ok(version)
 }

@@ -1,5 +1,6 @@
 //! The store as the engine sees it.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use muster_keys::PublicKey;
@@ -10,6 +11,21 @@ use super::wire::{DecodeError, Frame, RecordId};
 
 /// Records are kept for seven days by their own time, in milliseconds.
 pub const RETENTION_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+
+/// Bytes of records that a node stores for others, groups that its own member may not read: a busy week of a large unit,
+/// and little on any disk.
+pub const CARRY_QUOTA_BYTES: u64 = 256 * 1024 * 1024;
+
+/// What to drop where too much is carried for others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shed {
+    /// The groups that the member may read: nothing of them is dropped.
+    pub own: BTreeSet<GroupId>,
+    /// Nothing is dropped unless the other groups' records take more than this.
+    pub above_bytes: u64,
+    /// The oldest are dropped until the rest take no more than this.
+    pub to_bytes: u64,
+}
 
 /// What became of a record handed to [`Store::append`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +99,14 @@ pub trait Store {
     /// # Errors
     /// The store's own: nothing is dropped then.
     fn prune(&mut self, before: Timestamp) -> Result<u64, Self::Error>;
+
+    /// Drops the oldest records of all the groups that are not the member's own, where they take too much.
+    ///
+    /// Returns the time before which nothing of them is left, if it dropped any.
+    ///
+    /// # Errors
+    /// The store's own: nothing is dropped then.
+    fn shed(&mut self, shed: &Shed) -> Result<Option<Timestamp>, Self::Error>;
 
     /// Visits the records of `group` with `from <= time < to`, oldest first, until the visitor breaks.
     ///

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use muster::engine::policy::Permitted;
-use muster::engine::store::{Fate, Store, Stored};
+use muster::engine::store::{Fate, Shed, Store, Stored};
 use muster::engine::sync::SyncId;
 use muster::engine::wire::RecordId;
 use muster_keys::PublicKey;
@@ -31,6 +31,11 @@ impl MemStore {
             .map(|(_, stored)| stored.frame())
             .find(|frame| SyncId::new(frame.header().time, &frame.id()) == *name)
             .map(|frame| frame.bytes().to_vec())
+    }
+
+    /// Bytes that the records of a group take.
+    pub fn size(&self, group: &GroupId) -> u64 {
+        self.group(group).map(|(_, stored)| stored.frame().bytes().len() as u64).sum()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Stored> {
@@ -72,6 +77,27 @@ impl Store for MemStore {
         let held = self.records.len();
         self.records.retain(|(_, time, _), _| *time >= before);
         Ok((held - self.records.len()) as u64)
+    }
+
+    fn shed(&mut self, shed: &Shed) -> Result<Option<Timestamp>, Infallible> {
+        let carried = self.records.iter().filter(|((group, ..), _)| !shed.own.contains(group));
+        let mut oldest_first: Vec<(Timestamp, u64)> =
+            carried.map(|((_, time, _), stored)| (*time, stored.frame().bytes().len() as u64)).collect();
+        oldest_first.sort();
+        let mut held: u64 = oldest_first.iter().map(|(_, len)| len).sum();
+        if held <= shed.above_bytes {
+            return Ok(None);
+        }
+        let mut before = Timestamp::ZERO;
+        for (time, len) in oldest_first {
+            if held <= shed.to_bytes {
+                break;
+            }
+            held -= len;
+            before = time.next();
+        }
+        self.records.retain(|(group, time, _), _| shed.own.contains(group) || *time >= before);
+        Ok(Some(before))
     }
 
     fn scan(
