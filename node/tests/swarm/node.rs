@@ -188,7 +188,6 @@ async fn drive(mut events: mpsc::Receiver<Event>, commands: mpsc::Sender<Command
                 log.write(|seen| seen.gossip.push((group, bytes)));
                 commands.send(Command::Verdict { handle, verdict }).await.unwrap();
             }
-            Event::Slow(_) => {}
             Event::Published { outcome, .. } => log.write(|seen| seen.published.push(outcome)),
             Event::Listener { group } => log.write(|seen| seen.listeners.push(group)),
             Event::MemberUp(key) => log.write(|seen| {
@@ -218,6 +217,7 @@ async fn drive(mut events: mpsc::Receiver<Event>, commands: mpsc::Sender<Command
                     commands.send(Command::Roster(roster)).await.unwrap();
                 }
             }
+            _ => {}
         }
     }
 }
