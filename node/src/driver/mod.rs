@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use muster_keys::{Identity, PublicKey};
-use muster_roles::{GroupId, Roster, Timestamp};
+use muster_roles::{GroupId, Roster};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
@@ -22,7 +22,6 @@ use crate::disk::writer::{Job, Outcome, Writer};
 use crate::engine::State;
 use crate::engine::io::{Effect, Input, Notice, SyncInput};
 use crate::engine::policy::Carry;
-use crate::engine::store::RETENTION_MS;
 use crate::engine::sync::SyncEffect;
 use crate::engine::time::UnixMillis;
 use crate::engine::verify::check_records;
@@ -35,9 +34,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long the store and the network may take to end before the node ends without them.
 const ENDING_LIMIT: Duration = Duration::from_secs(10);
-
-/// How often what is older than the week is dropped.
-const PRUNE_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
 /// Exports that may be written at once: a person asks for one at a time.
 const MAX_EXPORTS: usize = 4;
@@ -158,7 +154,6 @@ impl Driver {
         stop: &mut watch::Receiver<bool>,
     ) -> Result<(), RunError> {
         let mut tick = steady(TICK_INTERVAL);
-        let mut prune = steady(PRUNE_INTERVAL);
         while !self.has_left() {
             let running = self.phase == Phase::Running;
             tokio::select! {
@@ -190,7 +185,6 @@ impl Driver {
                     let random = muster_keys::random_bytes().map(u64::from_le_bytes).unwrap_or_default();
                     self.feed(Input::Tick { random }).await?;
                 }
-                _ = prune.tick() => self.prune().await?,
                 () = until(self.phase), if !running => self.phase = Phase::Leaving { until: Instant::now(), patient: false },
             }
         }
@@ -214,6 +208,7 @@ impl Driver {
                 Effect::Show(row) => self.screen.show(Event::Row(row)),
                 Effect::Refused { request, reason } => self.screen.show(Event::Refused { request, reason }),
                 Effect::RosterChanged(roster) => self.on_roster(roster).await?,
+                Effect::Prune { before } => self.write(Job::Prune { before }).await?,
                 Effect::Sync(effect) => self.synchronise(effect).await?,
                 Effect::Notice(notice) => self.on_notice(notice),
             }
@@ -283,7 +278,8 @@ impl Driver {
             group,
             folders: self.export_folders.clone(),
         };
-        self.exports.spawn_blocking(move || week.save(wall_clock()));
+        let now = self.state.unit_time(wall_clock());
+        self.exports.spawn_blocking(move || week.save(now));
     }
 
     async fn on_net(&mut self, event: net::Event) -> Result<(), RunError> {
@@ -305,6 +301,10 @@ impl Driver {
                 self.connected.remove(&member);
                 self.screen.show(Event::Presence { connected: self.connected.len() });
                 self.feed(Input::MemberDown(member)).await?;
+            }
+            net::Event::Clock { member, theirs_ms, ours_ms } => {
+                let (theirs, ours) = (UnixMillis(theirs_ms), UnixMillis(ours_ms));
+                self.feed(Input::Clock { member, theirs, ours }).await?;
             }
             net::Event::Slow(member) => self.feed(Input::Slow(member)).await?,
         }
@@ -339,6 +339,9 @@ impl Driver {
         match &notice {
             Notice::RosterUpdated { version, members } => tracing::info!(version, members, "roster updated"),
             Notice::NoLongerMember => tracing::warn!("this member is not in the roster any more"),
+            Notice::ClockOff { by_ms } => tracing::warn!(by_ms, "this device's clock is off; the unit's time is used"),
+            Notice::ClockMended => tracing::info!("this device's clock agrees with the unit's"),
+            Notice::ClocksDiffer { member, by_ms } => tracing::warn!(%member, by_ms, "two clocks disagree"),
             Notice::StoreFailed => tracing::error!("the store failed; nothing more is accepted"),
         }
         self.screen.show(Event::Notice(notice));
@@ -348,11 +351,6 @@ impl Driver {
         if let Some(profile) = Profile::of(self.state.roster(), &self.me) {
             self.screen.show(Event::Profile(profile));
         }
-    }
-
-    async fn prune(&mut self) -> Result<(), RunError> {
-        let before = Timestamp::from_ms(wall_clock().0.saturating_sub(RETENTION_MS));
-        self.write(Job::Prune { before }).await
     }
 
     async fn write(&self, job: Job) -> Result<(), RunError> {

@@ -41,9 +41,6 @@ pub const MAX_DOCUMENTS: usize = 1024;
 /// What each document of a response costs beside its own bytes, rounded up.
 const DOCUMENT_OVERHEAD_LEN: usize = 8;
 
-/// A clock this far from another member's, in milliseconds, deserves a warning.
-const MAX_CLOCK_SKEW_MS: u64 = 60_000;
-
 /// Where a node can be reached, in the network's own binary form; the engine only carries it.
 pub type Address = Vec<u8>;
 
@@ -58,7 +55,7 @@ pub struct Hello {
     pub roster_version: u64,
     /// Its roster's digest.
     pub roster_digest: [u8; 32],
-    /// Its clock in milliseconds since 1970.
+    /// What its clock shows in milliseconds since 1970, uncorrected: a correction must not feed on others' corrections.
     pub clock_ms: u64,
     /// Where it can be reached; empty towards a stranger.
     pub listen: Vec<Address>,
@@ -334,14 +331,4 @@ pub fn answer_fetch(roster: &Roster, peer: &PublicKey, have: &BTreeSet<DocumentI
 #[must_use]
 pub fn fetch(roster: &Roster) -> Request {
     Request::Fetch { have: roster.documents().map(|(id, _)| id).take(MAX_HAVE).collect() }
-}
-
-/// Returns by how many milliseconds a peer's clock is ahead (or behind, if negative), where that is worth a warning.
-#[must_use]
-pub fn clock_skew_ms(own_ms: u64, theirs_ms: u64) -> Option<i64> {
-    if own_ms.abs_diff(theirs_ms) <= MAX_CLOCK_SKEW_MS {
-        return None;
-    }
-    let skew = i64::try_from(own_ms.abs_diff(theirs_ms)).unwrap_or(i64::MAX);
-    Some(if theirs_ms > own_ms { skew } else { -skew })
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use muster_keys::PublicKey;
-use muster_roles::{Denial, GroupId, Roster};
+use muster_roles::{Denial, GroupId, MemberName, Roster, Timestamp};
 
 use super::policy::Permitted;
 use super::store::Fate;
 use super::sync::{SessionId, SyncEffect, SyncId};
+use super::time::UnixMillis;
 use super::verify::Verified;
 use super::view::Row;
 
@@ -74,6 +75,15 @@ pub enum Input {
     MemberUp(PublicKey),
     /// A member's last connection is gone.
     MemberDown(PublicKey),
+    /// A connected member has told what its clock shows, uncorrected.
+    Clock {
+        /// The member.
+        member: PublicKey,
+        /// What its clock showed.
+        theirs: UnixMillis,
+        /// What this device's clock showed at that moment, as nearly as it is known.
+        ours: UnixMillis,
+    },
     /// Gossip to this member was dropped, because it does not take it fast enough.
     Slow(PublicKey),
     /// Something happened to synchronisation.
@@ -198,6 +208,11 @@ pub enum Effect {
     },
     /// The roster changed: keep it, tell the network who is a member now, and take out of the store what it forbids.
     RosterChanged(Arc<Roster>),
+    /// Drop every record older than this.
+    Prune {
+        /// The oldest time that is kept.
+        before: Timestamp,
+    },
     /// Something for synchronisation.
     Sync(SyncEffect),
     /// Something a person should know.
@@ -268,4 +283,18 @@ pub enum Notice {
     NoLongerMember,
     /// A commit failed: nothing more is accepted.
     StoreFailed,
+    /// This device's clock is off; messages are stamped with the unit's time instead.
+    ClockOff {
+        /// By how many milliseconds it is ahead of the unit's time; behind, if negative.
+        by_ms: i64,
+    },
+    /// This device's clock was off and agrees with the others again.
+    ClockMended,
+    /// This device's clock and the only other one there do not agree, and either may be right.
+    ClocksDiffer {
+        /// Whose the other clock is.
+        member: MemberName,
+        /// By how many milliseconds this device's is ahead of it; behind, if negative.
+        by_ms: i64,
+    },
 }

@@ -1,5 +1,6 @@
 //! The engine's state and how each input changes it.
 
+mod clock;
 mod post;
 mod receive;
 mod roster;
@@ -16,9 +17,8 @@ use super::io::{Effect, Input, SyncInput};
 use super::outbox::Outbox;
 use super::policy::{Carry, Limiter};
 use super::recent::Recent;
-use super::store::RETENTION_MS;
 use super::sync::{SessionId, Sync, SyncEffect};
-use super::time::{Clock, UnixMillis};
+use super::time::{Clock, UnitTime, UnixMillis};
 use super::view::Reader;
 
 /// Records that may wait for the store at once, 32 MiB at the very most; beyond it gossip is ignored, to come again
@@ -47,6 +47,9 @@ pub struct State {
     roster: Arc<Roster>,
     keyring: Keyring,
     clock: Clock,
+    unit_time: UnitTime,
+    /// When what is older than the week was last dropped.
+    pruned: Option<UnixMillis>,
     last_seq: BTreeMap<GroupId, u64>,
     outbox: Outbox,
     limiter: Limiter,
@@ -86,6 +89,8 @@ impl State {
             roster,
             keyring,
             clock,
+            unit_time: UnitTime::default(),
+            pruned: None,
             last_seq: boot.last_seq,
             outbox: Outbox::default(),
             limiter: Limiter::default(),
@@ -105,8 +110,9 @@ impl State {
         sync_effects(self.sync.carry(groups))
     }
 
-    /// Takes in one thing that happened at `now` and says what is to be done about it.
-    pub fn handle(&mut self, input: Input, now: UnixMillis) -> Vec<Effect> {
+    /// Takes in one thing that happened when this device's clock showed `wall`, and says what is to be done about it.
+    pub fn handle(&mut self, input: Input, wall: UnixMillis) -> Vec<Effect> {
+        let now = self.unit_time.now(wall);
         match input {
             Input::Post { request, group, text, nonce } => self.on_post(request, &group, &text, &nonce, now),
             Input::Gossip { handle, group, bytes } => self.on_gossip(handle, &group, &bytes, now),
@@ -118,11 +124,16 @@ impl State {
                 self.publish(&group).into_iter().collect()
             }
             Input::Documents { documents } => self.on_documents(documents, now),
-            Input::MemberUp(peer) => sync_effects(self.sync.member_up(&self.me, peer, now)),
+            Input::MemberUp(peer) => {
+                self.unit_time.member_up(peer);
+                sync_effects(self.sync.member_up(&self.me, peer, now))
+            }
             Input::MemberDown(peer) => {
+                self.unit_time.member_down(&peer);
                 self.sync.member_down(&peer);
                 Vec::new()
             }
+            Input::Clock { member, theirs, ours } => self.on_clock(&member, theirs, ours),
             Input::Slow(peer) => sync_effects(self.sync.wish(peer)),
             Input::Sync(input) => self.on_sync(input, now),
             Input::Tick { random } => self.on_tick(now, random),
@@ -184,8 +195,8 @@ impl State {
     }
 
     fn on_tick(&mut self, now: UnixMillis, random: u64) -> Vec<Effect> {
-        self.sync.prune(Timestamp::from_ms(now.0.saturating_sub(RETENTION_MS)));
-        let mut effects = sync_effects(self.sync.tick(now, random));
+        let mut effects = self.keep_time(now);
+        effects.extend(sync_effects(self.sync.tick(now, random)));
         if !self.early_documents.is_empty() {
             let documents = std::mem::take(&mut self.early_documents);
             effects.extend(self.on_documents(documents, now));

@@ -4,6 +4,10 @@
 
 use muster_roles::Timestamp;
 
+mod unit;
+
+pub use unit::{ClockNews, UnitTime};
+
 /// No clock is believed that is further ahead than this, in milliseconds.
 pub const MAX_AHEAD_MS: u64 = 5 * 60 * 1000;
 
@@ -41,6 +45,16 @@ impl Clock {
     /// Only for what the unit's authority has signed: a device without a battery clock takes its time from there.
     pub fn raise(&mut self, floor: Timestamp) {
         self.last = self.last.max(floor);
+    }
+
+    /// Makes good what a wrong clock has done, once others have confirmed that it is `now`: stamps that ran further
+    /// ahead than anybody believes start anew from the present, though never below `floor`, which authority has signed.
+    ///
+    /// The one step back that stamps ever take: everything stamped ahead would be ignored by all until its time comes.
+    pub fn rein_in(&mut self, now: UnixMillis, floor: Timestamp) {
+        if self.last.ms() > now.0.saturating_add(MAX_AHEAD_MS) {
+            self.last = Timestamp::from_ms(now.0).max(floor);
+        }
     }
 
     /// Returns the present as this node believes it: its wall clock, or its last stamp where that is later.

@@ -1,6 +1,6 @@
 //! How two nodes come to terms over a connection: hellos, roster documents, and the opening of the gate.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use libp2p::multiaddr::Protocol;
 use libp2p::request_response::{OutboundFailure, OutboundRequestId, ResponseChannel};
@@ -8,6 +8,8 @@ use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId};
 use muster_keys::PublicKey;
 
+use super::Event;
+use super::clock;
 use super::discovery::{Class, dialable};
 use super::links::Stage;
 use super::peer::{Named, peer_id, role_key};
@@ -26,7 +28,10 @@ const MAX_STRANGER_FETCHES: u32 = 3;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ask {
     /// Who it is.
-    Hello,
+    Hello {
+        /// When it was asked.
+        asked: Instant,
+    },
     /// Its roster documents.
     Fetch,
 }
@@ -40,7 +45,7 @@ impl Task {
         }
         let hello = self.introduction(peer);
         let id = self.swarm.behaviour_mut().hello.send_request(&peer, Request::Hello(hello));
-        self.asked.insert(id, Ask::Hello);
+        self.asked.insert(id, Ask::Hello { asked: Instant::now() });
     }
 
     /// Answers a peer's request.
@@ -104,19 +109,20 @@ impl Task {
     ) {
         let Some(key) = role_key(&peer) else { return self.shut(connection) };
         match (self.asked.remove(&id), response) {
-            (Some(Ask::Hello), Response::Hello { hello, admitted }) => match hello::judge(&self.roster, &key, &hello) {
-                Judgement::OtherUnit => self.refuse(peer, connection),
-                Judgement::SameUnit { admit, fetch } => {
-                    self.take_note(peer, connection, &hello, admit);
-                    if admit && admitted {
-                        self.attach(connection, true);
-                    }
-                    if fetch {
-                        self.fetch(peer);
-                    }
+            (Some(Ask::Hello { asked }), Response::Hello { hello, admitted }) => {
+                let Judgement::SameUnit { admit, fetch } = hello::judge(&self.roster, &key, &hello) else {
+                    return self.refuse(peer, connection);
+                };
+                self.take_note(peer, connection, &hello, admit);
+                self.tell_clock(key, hello.clock_ms, clock::middle_of(asked));
+                if admit && admitted {
+                    self.attach(connection, true);
                 }
-            },
-            (Some(Ask::Hello), Response::Refused) => self.refuse(peer, connection),
+                if fetch {
+                    self.fetch(peer);
+                }
+            }
+            (Some(Ask::Hello { .. }), Response::Refused) => self.refuse(peer, connection),
             (Some(Ask::Fetch), Response::Documents(documents)) => {
                 tracing::debug!(peer = %Named(&peer), documents = documents.len(), "fetched");
                 if !documents.is_empty() && !self.reports.documents(documents) {
@@ -142,14 +148,36 @@ impl Task {
     ) {
         tracing::debug!(peer = %Named(&peer), connection = %connection, %error, "no answer");
         match self.asked.remove(&id) {
-            Some(Ask::Hello) if matches!(error, OutboundFailure::UnsupportedProtocols) => {
+            Some(Ask::Hello { .. }) if matches!(error, OutboundFailure::UnsupportedProtocols) => {
                 self.refuse(peer, connection);
             }
-            Some(Ask::Hello) if self.links.get(connection).is_some_and(|link| link.stage == Stage::Hello) => {
-                self.shut(connection);
+            Some(Ask::Hello { .. }) => {
+                if self.links.get(connection).is_some_and(|link| link.stage == Stage::Hello) {
+                    self.shut(connection);
+                }
+                // Of two connections made at the same moment, the other end may have wanted only the other one.
+                if self.links.of_peer(peer).all(|(_, link)| link.stage == Stage::Hello) {
+                    self.say_hello(peer);
+                }
             }
             Some(Ask::Fetch) => self.forget_fetch(&peer),
-            Some(Ask::Hello) | None => {}
+            None => {}
+        }
+    }
+
+    /// Compares clocks with every member that gossip flows to.
+    pub(super) fn compare_clocks(&mut self) {
+        let peers: Vec<PeerId> =
+            self.links.peers().map(|(peer, _)| peer).filter(|peer| self.links.is_speaking(*peer)).collect();
+        for peer in peers {
+            self.say_hello(peer);
+        }
+    }
+
+    /// Reports a connected member's clock, uncorrected as it is told, beside what this device's showed then.
+    fn tell_clock(&mut self, member: PublicKey, theirs_ms: u64, ours_ms: u64) {
+        if peer_id(&member).is_some_and(|peer| self.links.is_speaking(peer)) {
+            self.reports.tell(Event::Clock { member, theirs_ms, ours_ms });
         }
     }
 
@@ -253,9 +281,6 @@ impl Task {
         if !admit {
             return;
         }
-        if let Some(skew_ms) = hello::clock_skew_ms(unix_ms(), hello.clock_ms) {
-            tracing::warn!(peer = %Named(&peer), skew_ms, "the peer's clock and this one disagree");
-        }
         let now = Instant::now();
         self.book.learn(peer, self.class(&peer), listen, loopback, now);
         for (key, addresses) in &hello.peers {
@@ -274,7 +299,7 @@ impl Task {
             incarnation: self.incarnation,
             roster_version: self.roster.version(),
             roster_digest: self.roster.digest(),
-            clock_ms: unix_ms(),
+            clock_ms: clock::unix_ms(),
             listen: Vec::new(),
             peers: Vec::new(),
         };
@@ -310,9 +335,4 @@ fn places(told: &[Address], loopback: bool) -> Vec<Multiaddr> {
         .filter_map(|bytes| Multiaddr::try_from(bytes.clone()).ok())
         .filter_map(|address| dialable(&address, loopback))
         .collect()
-}
-
-fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

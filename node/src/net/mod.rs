@@ -20,6 +20,7 @@ pub use crate::engine::policy::Carry;
 use crate::engine::io::{GossipHandle, PublishOutcome, Verdict};
 
 mod behaviour;
+mod clock;
 mod discovery;
 mod gate;
 mod gossip;
@@ -94,6 +95,15 @@ pub enum Event {
     MemberUp(PublicKey),
     /// A member's last connection is gone.
     MemberDown(PublicKey),
+    /// A connected member has told what its clock shows, uncorrected.
+    Clock {
+        /// The member.
+        member: PublicKey,
+        /// What its clock showed, in milliseconds since 1970.
+        theirs_ms: u64,
+        /// What this device's clock showed then, as nearly as it is known: in the middle of the round trip.
+        ours_ms: u64,
+    },
     /// Gossip to this member was dropped: it does not take it fast enough.
     Slow(PublicKey),
 }
@@ -158,7 +168,7 @@ impl StartError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Listen { .. } => Some("give another address with `--listen`, for example /ip4/0.0.0.0/tcp/0"),
-            Self::Dial { .. } => Some("give `--dial` an address as `muster status` on the other node shows it"),
+            Self::Dial { .. } => Some("give `--dial` an address as `muster start --plain` on the other node shows it"),
             Self::Mdns(_) => Some("start with `--no-mdns --dial ADDR`"),
             Self::Random(_) | Self::Setup(_) => None,
         }

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::behaviour::Behaviour;
+use super::clock::{Watch, unix_ms};
 use super::discovery::{Book, Class, Target};
 use super::gossip::{self, Pending, Topics};
 use super::links::{Links, Stage};
@@ -66,6 +67,7 @@ pub(crate) struct Task {
     pending: Pending,
     ignored: u64,
     published: Option<Instant>,
+    clock: Watch,
 }
 
 /// What a task starts with.
@@ -116,6 +118,7 @@ impl Task {
             pending: Pending::default(),
             ignored: 0,
             published: None,
+            clock: Watch::new(unix_ms(), now),
         };
         task.join_topics();
         task
@@ -358,6 +361,9 @@ impl Task {
         let forgotten = self.pending.expire(now);
         if forgotten > 0 {
             tracing::warn!(forgotten, "gossip messages were not judged in time");
+        }
+        if self.clock.is_due(unix_ms(), now) {
+            self.compare_clocks();
         }
         self.fetch_due();
         self.dial_due();

@@ -215,8 +215,26 @@ fn describe(notice: &Notice) -> String {
         Notice::NoLongerMember => {
             "you are not in the unit's roster any more: what you write is accepted nowhere".to_owned()
         }
+        Notice::ClockOff { by_ms } => format!(
+            "this device's clock is {} the unit's: set it; messages are stamped with the unit's time",
+            apart(*by_ms)
+        ),
+        Notice::ClockMended => "this device's clock agrees with the unit's again".to_owned(),
+        Notice::ClocksDiffer { member, by_ms } => {
+            format!("this device's clock is {} {member}'s: set the one that is wrong", apart(*by_ms))
+        }
         Notice::StoreFailed => "the store has failed: nothing more is accepted; make room and start again".to_owned(),
     }
+}
+
+/// Says how far a clock is off, in the largest unit of which it is at least two; nobody sets a clock by more than that.
+fn apart(by_ms: i64) -> String {
+    const UNITS: [(u64, &str); 4] = [(365 * 86_400, "years"), (86_400, "days"), (3600, "h"), (60, "min")];
+    let seconds = by_ms.unsigned_abs() / 1000;
+    let side = if by_ms < 0 { "behind" } else { "ahead of" };
+    let coarse = UNITS.iter().find(|(unit, _)| seconds >= 2 * unit);
+    let (count, unit) = coarse.map_or((seconds, "s"), |(length, name)| ((seconds + length / 2) / length, name));
+    format!("{count} {unit} {side}")
 }
 
 fn counted<N: Copy + fmt::Display + PartialEq + From<u8>>(count: N, what: &str) -> String {

@@ -12,6 +12,7 @@
 
 #[path = "../forge/mod.rs"]
 mod forge;
+mod clocks;
 mod store;
 mod world;
 

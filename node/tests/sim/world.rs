@@ -5,9 +5,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use fastrand::Rng;
-use muster::engine::io::{Effect, GossipHandle, Input, PublishOutcome, RequestId, SyncInput, Verdict};
+use muster::engine::io::{Effect, GossipHandle, Input, Notice, PublishOutcome, RequestId, SyncInput, Verdict};
 use muster::engine::policy::Permitted;
-use muster::engine::store::Store;
+use muster::engine::store::{RETENTION_MS, Store};
 use muster::engine::sync::{MAX_FRAME_LEN, SessionId, SyncEffect, SyncId};
 use muster::engine::time::UnixMillis;
 use muster::engine::verify::check_records;
@@ -21,6 +21,9 @@ use crate::store::MemStore;
 
 /// When every simulation begins, in Unix milliseconds.
 pub const START: UnixMillis = UnixMillis(1_800_000_000_000);
+
+/// A clock that is off by so much is taken as it is.
+pub const SKEW_ALLOWED_MS: u64 = 60_000;
 
 /// What the network does to messages.
 #[derive(Clone, Copy)]
@@ -38,6 +41,9 @@ pub struct SimNode {
     pub store: MemStore,
     pub shown: Vec<Row>,
     pub refused: u64,
+    /// By how many milliseconds its clock is ahead of the true time.
+    pub skew_ms: i64,
+    pub notices: Vec<Notice>,
     neighbours: Vec<usize>,
     carries: HashSet<u64>,
     waiting: BTreeMap<GossipHandle, (u64, GroupId, Vec<u8>)>,
@@ -94,6 +100,8 @@ impl World {
                 store: MemStore::default(),
                 shown: Vec::new(),
                 refused: 0,
+                skew_ms: 0,
+                notices: Vec::new(),
                 neighbours,
                 carries: HashSet::new(),
                 waiting: BTreeMap::new(),
@@ -224,8 +232,10 @@ impl World {
                 self.feed(node, Input::Tick { random });
             }
             Happening::Meet { a, b } => {
-                self.feed(a, Input::MemberUp(self.key(b)));
-                self.feed(b, Input::MemberUp(self.key(a)));
+                for (node, other) in [(a, b), (b, a)] {
+                    self.feed(node, Input::MemberUp(self.key(other)));
+                    self.compare_clocks(node, other);
+                }
             }
             Happening::Part { a, b } => {
                 let ends: Vec<(usize, SessionId)> = self.streams.keys().copied().collect();
@@ -257,10 +267,23 @@ impl World {
     }
 
     fn feed(&mut self, node: usize, input: Input) {
-        let effects = self.nodes[node].state.handle(input, self.now);
+        let wall = self.wall(node);
+        let effects = self.nodes[node].state.handle(input, wall);
         for effect in effects {
             self.carry_out(node, effect);
         }
+    }
+
+    /// What a node's clock shows.
+    fn wall(&self, node: usize) -> UnixMillis {
+        UnixMillis(self.now.0.saturating_add_signed(self.nodes[node].skew_ms))
+    }
+
+    /// A node learns what another's clock shows, as exactly as a round trip lets it.
+    fn compare_clocks(&mut self, node: usize, other: usize) {
+        let error_ms = self.rng.u64(0..=self.weather.max_delay_ms / 2);
+        let (theirs, ours) = (self.wall(other), UnixMillis(self.wall(node).0 + error_ms));
+        self.feed(node, Input::Clock { member: self.key(other), theirs, ours });
     }
 
     fn carry_out(&mut self, node: usize, effect: Effect) {
@@ -290,7 +313,13 @@ impl World {
             Effect::Show(row) => self.show(node, row),
             Effect::Refused { .. } => self.nodes[node].refused += 1,
             Effect::Sync(effect) => self.carry_out_sync(node, effect),
-            Effect::RosterChanged(_) | Effect::Notice(_) => {}
+            Effect::Prune { before } => {
+                let kept_ms = self.now.0 - before.ms();
+                assert!(kept_ms + SKEW_ALLOWED_MS >= RETENTION_MS, "node {node} keeps no more than {kept_ms} ms");
+                self.nodes[node].store.prune(before).expect("memory does not fail");
+            }
+            Effect::Notice(notice) => self.nodes[node].notices.push(notice),
+            Effect::RosterChanged(_) => {}
         }
     }
 

@@ -233,6 +233,24 @@ fn notices_are_short_lines_of_their_own() {
 }
 
 #[test]
+fn a_wrong_clock_is_reported_in_words_that_a_person_sets_it_by() {
+    let mut chat = chat(soldier("army"));
+    let mut said = |notice| printed(&chat.on_event(Event::Notice(notice))).join("\n");
+    let off = |by_ms| Notice::ClockOff { by_ms };
+    assert_eq!(
+        said(off(7_200_000)),
+        "-- this device's clock is 2 h ahead of the unit's: set it; messages are stamped with the unit's time"
+    );
+    assert!(said(off(-95_000)).contains(" is 95 s behind the unit's: "));
+    assert!(said(off(-89 * 60_000)).contains(" is 89 min behind the unit's: "));
+    assert!(said(off(i64::MIN)).contains(" years behind the unit's: "));
+    let member = "Army1".parse().unwrap();
+    let differs = Notice::ClocksDiffer { member, by_ms: 3 * 86_400_000 };
+    assert_eq!(said(differs), "-- this device's clock is 3 days ahead of Army1's: set the one that is wrong");
+    assert_eq!(said(Notice::ClockMended), "-- this device's clock agrees with the unit's again");
+}
+
+#[test]
 fn the_listening_address_is_for_scripts() {
     let outputs = chat(soldier("army")).on_event(Event::Listening("/ip4/127.0.0.1/tcp/4001".to_owned()));
     assert!(printed(&outputs).is_empty());

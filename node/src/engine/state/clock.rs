@@ -1,0 +1,51 @@
+//! What the members' clocks change: the time that records are stamped and judged by, and when old ones go.
+
+use muster_keys::PublicKey;
+use muster_roles::Timestamp;
+
+use super::State;
+use crate::engine::io::{Effect, Notice};
+use crate::engine::store::RETENTION_MS;
+use crate::engine::time::{ClockNews, UnixMillis};
+
+/// How often what is older than the week is dropped, in milliseconds.
+const PRUNE_INTERVAL_MS: u64 = 60 * 60 * 1000;
+
+impl State {
+    /// Returns the unit's time, as this device knows it, when its own clock shows `wall`.
+    pub fn unit_time(&mut self, wall: UnixMillis) -> UnixMillis {
+        self.unit_time.now(wall)
+    }
+
+    pub(super) fn on_clock(&mut self, member: &PublicKey, theirs: UnixMillis, ours: UnixMillis) -> Vec<Effect> {
+        let Some(news) = self.unit_time.read(member, theirs, ours, self.roster.issued()) else { return Vec::new() };
+        let notice = match news {
+            ClockNews::Off(by_ms) => Notice::ClockOff { by_ms },
+            ClockNews::Mended => Notice::ClockMended,
+            ClockNews::Differs(by_ms) => match self.roster.member(member) {
+                Some(member) => Notice::ClocksDiffer { member: member.name, by_ms },
+                None => return Vec::new(),
+            },
+        };
+        vec![Effect::Notice(notice)]
+    }
+
+    /// Drops what is older than the week, but only once another clock has confirmed what time it is.
+    ///
+    /// A device that is alone cannot tell a week's absence from a clock that jumped ahead: it keeps everything, which
+    /// is no more than its own member has to say. So a wrong clock costs no record, however wrong it is.
+    pub(super) fn keep_time(&mut self, now: UnixMillis) -> Vec<Effect> {
+        if !self.unit_time.is_confirmed() {
+            return Vec::new();
+        }
+        self.clock.rein_in(now, self.roster.issued());
+        // A time of pruning in the future means that the clock has been set back since.
+        if self.pruned.is_some_and(|last| now.0.abs_diff(last.0) < PRUNE_INTERVAL_MS) {
+            return Vec::new();
+        }
+        self.pruned = Some(now);
+        let before = Timestamp::from_ms(now.0.saturating_sub(RETENTION_MS));
+        self.sync.prune(before);
+        vec![Effect::Prune { before }]
+    }
+}
