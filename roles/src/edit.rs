@@ -7,9 +7,8 @@
 
 use muster_keys::{GroupKey, Identity, PublicKey};
 
-use crate::document::{
-    Authority, CharterText, Leader, Person, SealedKey, SealedKeyring, Sheet, SheetText, TroopDef, UnitId,
-};
+use crate::authority::{Authority, UnitId};
+use crate::document::{CharterText, Leader, Person, SealedKey, SealedKeyring, Sheet, SheetText, TroopDef};
 use crate::error::EditError;
 use crate::keyring::seal_info;
 use crate::name::{GroupId, MemberName, UnitName};

@@ -3,7 +3,8 @@
 use muster_keys::{PublicKey, RandomError, SealError};
 use thiserror::Error;
 
-use crate::document::{MAX_MEMBERS_PER_DOCUMENT, UnitId};
+use crate::authority::UnitId;
+use crate::document::MAX_MEMBERS_PER_DOCUMENT;
 use crate::name::{GroupId, MAX_GROUP_LEN, MAX_NAME_LEN, MAX_UNIT_NAME_CHARS, MemberName};
 use crate::signed::MAX_DOCUMENT_LEN;
 

@@ -10,7 +10,8 @@ use std::sync::LazyLock;
 use muster_keys::{Identity, PublicKey};
 use sha2::{Digest, Sha256};
 
-use crate::document::{Authority, CharterText, Leader, Person, SealedKeyring, SheetText, TroopDef};
+use crate::authority::Authority;
+use crate::document::{CharterText, Leader, Person, SealedKeyring, SheetText, TroopDef};
 use crate::name::{GroupId, MemberName};
 use crate::role::Role;
 use crate::roster::Roster;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use muster_keys::{GroupKey, Identity};
 
-use crate::document::{SealedKeyring, UnitId};
+use crate::authority::UnitId;
+use crate::document::SealedKeyring;
 use crate::name::GroupId;
 use crate::roster::Roster;
 

@@ -9,6 +9,7 @@
 //! Everything here is pure: there is no clock, file or network, and time comes in as an argument. The
 //! only randomness is in fresh group keys and their sealing.
 
+mod authority;
 mod document;
 mod edit;
 mod error;
@@ -24,9 +25,10 @@ mod timeline;
 mod timestamp;
 mod wire;
 
+pub use authority::{Authority, MAX_AUTHORITY_KEYS, UnitId};
 pub use document::{
-    Authority, Charter, Leader, MAX_AUTHORITY_KEYS, MAX_MEMBERS_PER_DOCUMENT, MAX_TROOPS, Person, RESERVED_LETTERS,
-    SealedKey, SealedKeyring, Sheet, TroopDef, UnitId,
+    Charter, Leader, MAX_MEMBERS_PER_DOCUMENT, MAX_TROOPS, Person, RESERVED_LETTERS, SealedKey, SealedKeyring, Sheet,
+    TroopDef,
 };
 pub use edit::{add_member, found, rekey, remove_member};
 pub use error::{DecodeError, EditError, InvalidDocument, NameError, Refusal, RosterError};

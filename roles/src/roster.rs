@@ -22,7 +22,8 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use crate::document::{Charter, Document, SealedKeyring, Sheet, TroopDef, UnitId};
+use crate::authority::UnitId;
+use crate::document::{Charter, Document, SealedKeyring, Sheet, TroopDef};
 use crate::error::{DecodeError, Refusal, RosterError};
 use crate::name::GroupId;
 use crate::signed::{DocumentId, Signed};
@@ -92,31 +93,19 @@ impl Roster {
         now: Timestamp,
     ) -> Result<Self, RosterError> {
         let signed = decode_all(documents)?;
-        for (document, position) in signed.iter().zip(1..) {
-            let refused = |reason| RosterError::Refused { position, reason };
-            check_time(document, now).map_err(refused)?;
-        }
+        check_each(&signed, |document| check_time(document, now))?;
         Self::from_signed(signed, now)
     }
 
     fn from_signed(signed: Vec<Signed>, now: Timestamp) -> Result<Self, RosterError> {
         let unit = founded_unit(&signed).ok_or(RosterError::NoCharter)?;
-        for (document, position) in signed.iter().zip(1..) {
-            let found = document.unit();
-            if found != unit {
-                let reason = Refusal::OtherUnit { found };
-                return Err(RosterError::Refused { position, reason });
-            }
-        }
-        let timeline = Timeline::derive(unit, &signed, history_start(now));
-        let timeline = timeline.ok_or(RosterError::NoCharter)?;
+        check_each(&signed, |document| check_unit(document, unit))?;
+        let timeline = Timeline::derive(unit, &signed, history_start(now)).ok_or(RosterError::NoCharter)?;
         let kept = timeline.kept();
-        for (document, position) in signed.iter().zip(1..) {
-            if !kept.contains(&document.id()) && !timeline.entitles(document) {
-                let reason = Refusal::NotYetJudgeable;
-                return Err(RosterError::Refused { position, reason });
-            }
-        }
+        check_each(&signed, |document| {
+            let belongs = kept.contains(&document.id()) || timeline.entitles(document);
+            belongs.then_some(()).ok_or(Refusal::NotYetJudgeable)
+        })?;
         let mut roster = Self { unit, kept: BTreeMap::new(), reserve: signed.into(), timeline };
         roster.sort(&kept);
         Ok(roster)
@@ -139,10 +128,7 @@ impl Roster {
             Some(document) => return Err(self.refusal(document)),
             None => Signed::decode(bytes)?,
         };
-        let found = document.unit();
-        if found != self.unit {
-            return Err(Refusal::OtherUnit { found });
-        }
+        check_unit(&document, self.unit)?;
         check_time(&document, now)?;
         let settled = self.timeline.settled(history_start(now));
         if matches!(document, Signed::Charter(_)) && document.version() <= settled {
@@ -175,10 +161,12 @@ impl Roster {
     /// Sorts the documents into those to keep and those in reserve, from which the oldest go for want of room.
     fn sort(&mut self, keep: &BTreeSet<DocumentId>) {
         let kept = std::mem::take(&mut self.kept).into_values();
+        let mut reserved = BTreeSet::new();
         for document in std::mem::take(&mut self.reserve).into_iter().chain(kept) {
-            if keep.contains(&document.id()) {
-                self.kept.insert(document.id(), document);
-            } else {
+            let id = document.id();
+            if keep.contains(&id) {
+                self.kept.insert(id, document);
+            } else if reserved.insert(id) {
                 self.reserve.push_back(document);
             }
         }
@@ -389,17 +377,24 @@ fn check_time(document: &Signed, now: Timestamp) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Reads documents, each once.
-fn decode_all<'a>(documents: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Signed>, RosterError> {
-    let (mut signed, mut seen) = (Vec::new(), BTreeSet::new());
-    for (bytes, position) in documents.into_iter().zip(1..) {
-        let document =
-            Signed::decode(bytes).map_err(|error| RosterError::Refused { position, reason: error.into() })?;
-        if seen.insert(document.id()) {
-            signed.push(document);
-        }
+fn check_unit(document: &Signed, unit: UnitId) -> Result<(), Refusal> {
+    let found = document.unit();
+    if found == unit { Ok(()) } else { Err(Refusal::OtherUnit { found }) }
+}
+
+/// Checks documents one by one, and names the place of the first that fails.
+fn check_each(documents: &[Signed], check: impl Fn(&Signed) -> Result<(), Refusal>) -> Result<(), RosterError> {
+    for (document, position) in documents.iter().zip(1..) {
+        check(document).map_err(|reason| RosterError::Refused { position, reason })?;
     }
-    Ok(signed)
+    Ok(())
+}
+
+fn decode_all<'a>(documents: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Signed>, RosterError> {
+    let decode = |(bytes, position)| {
+        Signed::decode(bytes).map_err(|error| RosterError::Refused { position, reason: error.into() })
+    };
+    documents.into_iter().zip(1..).map(decode).collect()
 }
 
 /// The unit whose first authority has signed one of these documents.
@@ -413,6 +408,8 @@ fn founded_unit(documents: &[Signed]) -> Option<UnitId> {
     })
 }
 
+#[cfg(test)]
+mod chain_tests;
 #[cfg(test)]
 mod order_tests;
 #[cfg(test)]

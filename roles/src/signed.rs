@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteArray;
 use sha2::{Digest, Sha256};
 
-use crate::document::{Charter, CharterText, Document, MAX_AUTHORITY_KEYS, Sheet, SheetText, UnitId};
+use crate::authority::{MAX_AUTHORITY_KEYS, UnitId};
+use crate::document::{Charter, CharterText, Document, Sheet, SheetText};
 use crate::error::{DecodeError, InvalidDocument};
 use crate::timestamp::Timestamp;
 use crate::wire::{self, WireKey};

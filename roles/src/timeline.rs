@@ -34,7 +34,8 @@ use std::sync::Arc;
 
 use muster_keys::PublicKey;
 
-use crate::document::{Charter, Sheet, UnitId};
+use crate::authority::UnitId;
+use crate::document::{Charter, Sheet};
 use crate::name::GroupId;
 use crate::signed::{DocumentId, Envelope, Signed};
 use crate::standing::Moment;

@@ -265,7 +265,7 @@ fn an_authority_must_be_in_order_and_within_reach() {
         let result = check_charter(|text| text.authority = authority(&["Chief"], threshold));
         assert_eq!(invalid(result), InvalidDocument::Authority);
     }
-    let mut keys = vec![key("Chief"), key("Army1")];
+    let mut keys = [key("Chief"), key("Army1")];
     keys.sort_unstable();
     for keys in [vec![], vec![keys[0], keys[0]], vec![keys[1], keys[0]]] {
         let result = check_charter(|text| text.authority = crate::Authority::of(keys, 1));
