@@ -62,7 +62,7 @@ fn a_refused_post_says_why_and_the_chat_goes_on() {
     chief.expect_start("-- hint: ");
     chief.say(":h");
     chief.say("report");
-    chief.expect("[heads] Chief (me): report");
+    chief.expect("[heads] Chief (me): report (waiting)");
     chief.end_input();
     assert!(chief.wait_end().success());
     assert!(!chief.seen().iter().any(|line| line.contains("hold your position")), "{}", chief.transcript());
@@ -80,7 +80,7 @@ fn a_soldier_opens_no_other_group_and_no_mistyped_command_is_posted() {
     army1.say(":helpme");
     army1.expect("-- refused: there is no command `:helpme`");
     army1.say("::helpme is what I typed");
-    army1.expect("[army] Army1 (me): :helpme is what I typed");
+    army1.expect("[army] Army1 (me): :helpme is what I typed (waiting)");
     army1.say(":help");
     army1.expect_start("-- :quit, logmeout");
     army1.say("logmeout");
@@ -115,14 +115,14 @@ fn what_was_said_before_the_end_of_input_is_kept_and_shown_again_once() {
     army1.write(b"first\nlast, without a line break");
     army1.end_input();
     assert!(army1.wait_end().success(), "{}", army1.transcript());
-    assert_eq!(army1.count("[army] Army1 (me): last, without a line break"), 1, "{}", army1.transcript());
+    assert_eq!(army1.count("[army] Army1 (me): last, without a line break (waiting)"), 1, "{}", army1.transcript());
 
     let mut again = unit.start("Army1", &[]);
-    again.expect("[army] Army1 (me): first");
-    again.expect("[army] Army1 (me): last, without a line break");
+    again.expect("[army] Army1 (me): first (waiting)");
+    again.expect("[army] Army1 (me): last, without a line break (waiting)");
     again.end_input();
     assert!(again.wait_end().success());
-    for line in ["[army] Army1 (me): first", "[army] Army1 (me): last, without a line break"] {
+    for line in ["[army] Army1 (me): first (waiting)", "[army] Army1 (me): last, without a line break (waiting)"] {
         assert_eq!(again.count(line), 1, "{}", again.transcript());
     }
 }
@@ -133,7 +133,7 @@ fn the_last_week_is_saved_to_a_file_for_its_owner_alone() {
     unit.admit("Army1", Rank::Soldier("army"));
     let mut army1 = unit.start("Army1", &[]);
     army1.say("for the record");
-    army1.expect("[army] Army1 (me): for the record");
+    army1.expect("[army] Army1 (me): for the record (waiting)");
     army1.say(":d");
     let saved = army1.expect_start("-- saved 1 message to ");
     let path = PathBuf::from(saved.trim_start_matches("-- saved 1 message to "));
@@ -155,7 +155,7 @@ fn unusable_lines_are_refused_one_by_one() {
     army1.say(&"x".repeat(100_000));
     army1.expect("-- refused: the line is longer than 65536 bytes");
     army1.say("still here");
-    army1.expect("[army] Army1 (me): still here");
+    army1.expect("[army] Army1 (me): still here (waiting)");
 }
 
 #[test]

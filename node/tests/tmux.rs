@@ -150,7 +150,7 @@ fn the_commander_is_refused_in_a_troop_and_goes_on() {
     terminal.say(":h");
     terminal.expect_last("[heads] Chief>");
     terminal.say("report");
-    let screen = terminal.expect("Chief (me): report");
+    let screen = terminal.expect("Chief (me): report (waiting)");
     assert_eq!(count(&screen, "hold your position"), 0, "{screen:#?}");
 }
 
@@ -162,14 +162,18 @@ fn the_history_of_the_open_group_is_there_after_a_restart() {
     terminal.expect_last("[army] Army3>");
     terminal.say("one");
     terminal.say("two");
-    terminal.expect("Army3 (me): two");
+    terminal.expect("Army3 (me): two (waiting)");
     terminal.say(":quit");
     terminal.expect_end(0);
 
     let terminal = Terminal::open(&unit, "Army3", 80, &chat_command(&[]));
-    terminal.expect("Army3 (me): two");
+    terminal.expect("Army3 (me): two (waiting)");
     let screen = terminal.expect_last("[army] Army3>");
-    assert_eq!((count(&screen, "Army3 (me): one"), count(&screen, "Army3 (me): two")), (1, 1), "{screen:#?}");
+    assert_eq!(
+        (count(&screen, "Army3 (me): one (waiting)"), count(&screen, "Army3 (me): two (waiting)")),
+        (1, 1),
+        "{screen:#?}"
+    );
 }
 
 #[test]
@@ -179,10 +183,10 @@ fn lines_typed_faster_than_they_are_taken_are_all_posted() {
     let terminal = Terminal::chat(&unit, "Army3", &[]);
     terminal.expect_last("[army] Army3>");
     terminal.type_text("one\rtwo\rthree\rfour\rfive\r");
-    terminal.expect("Army3 (me): five");
+    terminal.expect("Army3 (me): five (waiting)");
     let screen = terminal.expect_last("[army] Army3>");
     let said: Vec<&str> = screen.iter().filter_map(|line| line.strip_prefix("Army3 (me): ")).collect();
-    assert_eq!(said, ["one", "two", "three", "four", "five"], "{screen:#?}");
+    assert_eq!(said, ["one", "two", "three", "four", "five"].map(|text| format!("{text} (waiting)")), "{screen:#?}");
 }
 
 #[test]
@@ -195,7 +199,7 @@ fn every_line_of_a_pasted_text_is_a_message() {
     terminal.tmux(&["paste-buffer", "-p"]);
     terminal.wait("the pasted text", |screen| count(screen, "third") == 1);
     terminal.press("Enter");
-    terminal.expect("Army3 (me): third");
+    terminal.expect("Army3 (me): third (waiting)");
     let screen = terminal.expect_last("[army] Army3>");
     for line in ["first", "second", "third"] {
         assert_eq!(count(&screen, line), 1, "{screen:#?}");
@@ -231,7 +235,7 @@ fn a_line_entered_with_the_cursor_inside_it_is_taken_away_whole() {
     let terminal = Terminal::open(&unit, "Army3", 40, &chat_command(&[]));
     terminal.expect_last("[army] Army3>");
     terminal.say("before");
-    terminal.expect("Army3 (me): before");
+    terminal.expect("Army3 (me): before (waiting)");
     let text = "e".repeat(110);
     terminal.type_text(&text);
     terminal.press("Home");
@@ -239,7 +243,7 @@ fn a_line_entered_with_the_cursor_inside_it_is_taken_away_whole() {
     terminal.wait("the message", |screen| screen.concat().contains(&format!("Army3 (me): {text}")));
     let screen = terminal.expect_last("[army] Army3>");
     assert_eq!(count(&screen, "Army3>"), 1, "{screen:#?}");
-    assert_eq!(count(&screen, "Army3 (me): before"), 1, "{screen:#?}");
+    assert_eq!(count(&screen, "Army3 (me): before (waiting)"), 1, "{screen:#?}");
 }
 
 #[test]
@@ -254,7 +258,7 @@ fn ctrl_c_clears_the_line_and_twice_on_an_empty_one_leaves() {
     terminal.press("C-c");
     terminal.expect("Ctrl-C once more leaves; so does :quit");
     terminal.say("sent");
-    terminal.expect("Army3 (me): sent");
+    terminal.expect("Army3 (me): sent (waiting)");
     terminal.press("C-c");
     terminal.wait("the second hint", |screen| count(screen, "Ctrl-C once more leaves") == 2);
     terminal.press("C-c");

@@ -17,7 +17,7 @@ use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, Table, Ta
 use crate::engine::policy::Permitted;
 use crate::engine::store::{Fate, Shed, Store, Stored};
 use crate::engine::sync::SyncId;
-use crate::engine::wire::RecordId;
+use crate::engine::wire::{Frame, RecordId};
 
 use self::carried::{Bytes, SIZES, drop_before, grow, shrink};
 pub use error::{DiskError, OpenError, damaged_hint};
@@ -30,6 +30,9 @@ type RecordKey<'a> = (&'a str, u64, &'a [u8; 32]);
 type RecordValue<'a> = (u64, &'a [u8]);
 
 const RECORDS: TableDefinition<'_, RecordKey<'static>, RecordValue<'static>> = TableDefinition::new("records");
+
+/// The records of this node's member that nobody else is known to have: keyed like [`RECORDS`], with nothing to them.
+const OUTBOX: TableDefinition<'_, RecordKey<'static>, ()> = TableDefinition::new("outbox");
 
 /// Group and author, and the author's highest count in that group.
 const SEQS: TableDefinition<'_, (&'static str, &'static [u8; 32]), u64> = TableDefinition::new("seqs");
@@ -140,6 +143,7 @@ impl Store for Disk {
         let fates = {
             let mut records = transaction.open_table(RECORDS)?;
             let mut seqs = transaction.open_table(SEQS)?;
+            let mut outbox = transaction.open_table(OUTBOX)?;
             let mut added = Bytes::new();
             let mut fates = Vec::with_capacity(batch.len());
             for record in batch {
@@ -148,6 +152,9 @@ impl Store for Disk {
                 if fate == Fate::New {
                     let frame = record.frame();
                     *added.entry(frame.header().group.to_string()).or_default() += frame.bytes().len() as u64;
+                    if record.is_own() {
+                        outbox.insert(key_of(frame, &frame.id()), ())?;
+                    }
                 }
                 fates.push(fate);
             }
@@ -162,14 +169,41 @@ impl Store for Disk {
         Ok(fates)
     }
 
+    fn sent(&mut self, group: &GroupId, ids: &[(Timestamp, RecordId)]) -> Result<(), DiskError> {
+        let transaction = self.write()?;
+        {
+            let mut outbox = transaction.open_table(OUTBOX)?;
+            for (time, id) in ids {
+                outbox.remove((group.as_str(), time.to_u64(), id.as_bytes()))?;
+            }
+        }
+        Ok(transaction.commit()?)
+    }
+
+    fn waiting(&self) -> Result<Vec<Stored>, DiskError> {
+        let transaction = self.read()?;
+        let (outbox, records) = (transaction.open_table(OUTBOX)?, transaction.open_table(RECORDS)?);
+        let mut waiting = Vec::new();
+        for entry in outbox.iter()? {
+            let (key, _) = entry?;
+            if let Some(value) = records.get(key.value())? {
+                waiting.push(rows::decode(key.value(), value.value())?);
+            }
+        }
+        Ok(waiting)
+    }
+
     fn remove(&mut self, group: &GroupId, ids: &[(Timestamp, RecordId)]) -> Result<(), DiskError> {
         let transaction = self.write()?;
         {
             let mut records = transaction.open_table(RECORDS)?;
+            let mut outbox = transaction.open_table(OUTBOX)?;
             let mut removed = 0;
             for (time, id) in ids {
-                let gone = records.remove((group.as_str(), time.to_u64(), id.as_bytes()))?;
+                let key = (group.as_str(), time.to_u64(), id.as_bytes());
+                let gone = records.remove(key)?;
                 removed += gone.map_or(0, |gone| carried::len(gone.value()));
+                outbox.remove(key)?;
             }
             shrink(&mut transaction.open_table(SIZES)?, &[(group.to_string(), removed)].into())?;
         }
@@ -181,8 +215,10 @@ impl Store for Disk {
         let mut dropped = 0;
         {
             let mut records = transaction.open_table(RECORDS)?;
+            let mut outbox = transaction.open_table(OUTBOX)?;
             let mut removed = Bytes::new();
             for (group, _) in newest_by_group(&records)? {
+                outbox.retain_in(span(&group, Timestamp::ZERO, before), |_, ()| false)?;
                 let gone = drop_before(&mut records, &group, before)?;
                 dropped += gone.records;
                 removed.insert(group, gone.bytes);
@@ -243,15 +279,19 @@ fn insert(
     record: &Permitted,
 ) -> Result<Fate, DiskError> {
     let frame = record.frame();
-    let header = frame.header();
     let id = frame.id();
-    let key = (header.group.as_str(), header.time.to_u64(), id.as_bytes());
+    let key = key_of(frame, &id);
     if records.get(key)?.is_some() {
         return Ok(Fate::Known);
     }
     let value: RecordValue<'_> = (record.received_ms(), frame.bytes());
     records.insert(key, value)?;
     Ok(Fate::New)
+}
+
+fn key_of<'a>(frame: &'a Frame, id: &'a RecordId) -> RecordKey<'a> {
+    let header = frame.header();
+    (header.group.as_str(), header.time.to_u64(), id.as_bytes())
 }
 
 /// Keeps the highest count of a record's author in its group.

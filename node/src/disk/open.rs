@@ -9,7 +9,7 @@ use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase, StorageBackend};
 
 use super::carried::{SIZES, count, grow};
-use super::{Disk, DiskError, META, OpenError, RECORDS, SEQS};
+use super::{Disk, DiskError, META, OUTBOX, OpenError, RECORDS, SEQS};
 
 /// Memory for pages of the store: redb's own default of 1 GiB is more than many a device has, and a screenful of
 /// messages is a few pages.
@@ -18,7 +18,7 @@ const CACHE_BYTES: usize = 32 * 1024 * 1024;
 /// The layout of the tables; a file with a higher number is refused.
 const SCHEMA_VERSION: u64 = 2;
 
-/// The layout that did not note what each group takes.
+/// The layout that noted neither what each group takes nor what waits for others to have it.
 const WITHOUT_SIZES: u64 = 1;
 
 /// Where the schema's version stands in [`META`].
@@ -60,7 +60,7 @@ impl Disk {
         match found {
             Some(SCHEMA_VERSION) => Ok(Self { database: Arc::new(database) }),
             Some(WITHOUT_SIZES) => {
-                add_sizes(&database).map_err(|error| OpenError::from_disk(&path(), error))?;
+                upgrade(&database).map_err(|error| OpenError::from_disk(&path(), error))?;
                 Ok(Self { database: Arc::new(database) })
             }
             Some(found) if found > SCHEMA_VERSION => {
@@ -110,6 +110,7 @@ fn create(path: &Path) -> Result<(), OpenError> {
 fn lay_out(database: &Database) -> Result<(), DiskError> {
     let transaction = database.begin_write()?;
     transaction.open_table(RECORDS)?;
+    transaction.open_table(OUTBOX)?;
     transaction.open_table(SEQS)?;
     transaction.open_table(SIZES)?;
     transaction.open_table(META)?.insert(SCHEMA_KEY, SCHEMA_VERSION)?;
@@ -117,10 +118,11 @@ fn lay_out(database: &Database) -> Result<(), DiskError> {
 }
 
 /// Brings a store up from [`WITHOUT_SIZES`].
-fn add_sizes(database: &Database) -> Result<(), DiskError> {
+fn upgrade(database: &Database) -> Result<(), DiskError> {
     let transaction = database.begin_write()?;
     let counted = count(&transaction.open_table(RECORDS)?)?;
     grow(&mut transaction.open_table(SIZES)?, &counted)?;
+    transaction.open_table(OUTBOX)?;
     transaction.open_table(META)?.insert(SCHEMA_KEY, SCHEMA_VERSION)?;
     Ok(transaction.commit()?)
 }
@@ -135,6 +137,7 @@ fn schema(database: &Database) -> Result<Option<u64>, DiskError> {
     let version = meta.get(SCHEMA_KEY)?.map(|version| version.value());
     if version == Some(SCHEMA_VERSION) {
         transaction.open_table(RECORDS)?;
+        transaction.open_table(OUTBOX)?;
         transaction.open_table(SEQS)?;
         transaction.open_table(SIZES)?;
     }

@@ -40,8 +40,14 @@ type Entry<'a> = (redb::AccessGuard<'a, RecordKey<'static>>, redb::AccessGuard<'
 /// Decodes one entry and sees that the record is the one that its key names.
 fn read(entry: Result<Entry<'_>, redb::StorageError>) -> Result<Stored, DiskError> {
     let (key, value) = entry?;
-    let (group, time, id) = key.value();
-    let (received_ms, bytes) = value.value();
+    decode(key.value(), value.value())
+}
+
+/// As [`read`], for a key and the value that belongs to it.
+pub(super) fn decode(
+    (group, time, id): RecordKey<'_>,
+    (received_ms, bytes): RecordValue<'_>,
+) -> Result<Stored, DiskError> {
     let damaged = |found: &dyn std::fmt::Display| DiskError::Damaged {
         found: format!("a record of {group} at {} ms: {found}", time >> 16),
     };

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use crate::engine::policy::Permitted;
 use crate::engine::store::{Fate, Store};
 use crate::engine::sync::SyncId;
+use crate::engine::wire::RecordId;
 
 use super::{Disk, DiskError};
 
@@ -30,6 +31,13 @@ pub const COMMIT_RECORDS: usize = 1024;
 pub enum Job {
     /// Store these records in one commit.
     Append(Vec<Permitted>),
+    /// Note that others have these records; answered only if it fails.
+    Sent {
+        /// Their group.
+        group: GroupId,
+        /// Their times and ids.
+        records: Vec<(Timestamp, RecordId)>,
+    },
     /// Drop every record older than this; answered only if it fails.
     Prune {
         /// The oldest time to keep.
@@ -107,6 +115,11 @@ impl Writing {
                 let next = self.gather(&mut records);
                 self.append(records);
                 return next;
+            }
+            Job::Sent { group, records } => {
+                if self.attempt(|disk| disk.sent(&group, &records)).is_none() {
+                    self.answer(Outcome::Failed(Vec::new()));
+                }
             }
             Job::Prune { before } => match self.attempt(|disk| disk.prune(before)) {
                 Some(records) => tracing::debug!(records, "pruned the store"),

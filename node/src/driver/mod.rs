@@ -206,6 +206,7 @@ impl Driver {
                     self.tell_net(net::Command::Verdict { handle, verdict }).await?;
                 }
                 Effect::Show(row) => self.screen.show(Event::Row(row)),
+                Effect::Sent { group, records } => self.write(Job::Sent { group, records }).await?,
                 Effect::Refused { request, reason } => self.screen.show(Event::Refused { request, reason }),
                 Effect::RosterChanged(roster) => self.on_roster(roster).await?,
                 Effect::Prune { before } => self.write(Job::Prune { before }).await?,
@@ -254,7 +255,7 @@ impl Driver {
                 }
             },
             Request::History { group } => {
-                let rows = reading::history(&self.disk, self.state.reader(), &group)?;
+                let rows = reading::history(&self.disk, &self.state, &group)?;
                 self.screen.show(Event::History { group, rows });
             }
             Request::Export { group } => self.export(group),
@@ -338,6 +339,7 @@ impl Driver {
     fn on_notice(&mut self, notice: Notice) {
         match &notice {
             Notice::RosterUpdated { version, members } => tracing::info!(version, members, "roster updated"),
+            Notice::Sent { count } => tracing::info!(count, "messages that waited have been sent"),
             Notice::NoLongerMember => tracing::warn!("this member is not in the roster any more"),
             Notice::ClockOff { by_ms } => tracing::warn!(by_ms, "this device's clock is off; the unit's time is used"),
             Notice::ClockMended => tracing::info!("this device's clock agrees with the unit's"),
@@ -377,7 +379,11 @@ impl Driver {
     }
 
     /// Ends what runs beside the loop: the store first, so that all that was taken in is on disk.
-    async fn end(self) {
+    async fn end(mut self) {
+        let effects = self.state.report_sent();
+        if let Err(error) = self.carry_out(effects).await {
+            tracing::warn!(%error, "what has been sent could not be noted");
+        }
         let Self { writer, net, screen, .. } = self;
         if timeout(ENDING_LIMIT, writer.finish()).await.is_err() {
             tracing::error!("the store did not end in time");

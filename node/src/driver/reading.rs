@@ -9,19 +9,19 @@ use muster_keys::PublicKey;
 use muster_roles::{GroupId, Keyring, Roster, Timestamp};
 
 use crate::disk::{Disk, DiskError};
-use crate::engine::Boot;
 use crate::engine::io::SyncInput;
 use crate::engine::policy::Carry;
 use crate::engine::store::{RETENTION_MS, Store};
 use crate::engine::sync::{SessionId, SyncId};
 use crate::engine::time::UnixMillis;
 use crate::engine::view::{Reader, Row};
+use crate::engine::{Boot, State};
 use crate::export::{Export, Format};
 use crate::ui::{Event, HISTORY_ROWS};
 
 /// Reads what the engine must know of the store when it starts.
 pub(super) fn boot(disk: &Disk, roster: &Roster, me: &PublicKey, carry: Carry) -> Result<Boot, DiskError> {
-    let mut boot = Boot { newest: disk.newest()?, carry, ..Boot::default() };
+    let mut boot = Boot { newest: disk.newest()?, carry, waiting: disk.waiting()?, ..Boot::default() };
     for group in roster.groups() {
         if let Some(seq) = disk.last_seq(group, me)? {
             boot.last_seq.insert(group.clone(), seq);
@@ -51,9 +51,9 @@ pub(super) fn load(disk: &Disk, session: SessionId, group: GroupId, names: &[Syn
 }
 
 /// Reads the newest rows of a group, oldest first.
-pub(super) fn history(disk: &Disk, reader: Reader<'_>, group: &GroupId) -> Result<Vec<Row>, DiskError> {
+pub(super) fn history(disk: &Disk, state: &State, group: &GroupId) -> Result<Vec<Row>, DiskError> {
     let stored = disk.latest(group, HISTORY_ROWS)?;
-    Ok(stored.iter().filter_map(|record| reader.row(record).ok()).collect())
+    Ok(stored.iter().filter_map(|record| state.row(record).ok()).collect())
 }
 
 /// What an export needs while the node goes on.

@@ -12,6 +12,7 @@ use super::sync::{SessionId, SyncEffect, SyncId};
 use super::time::UnixMillis;
 use super::verify::Verified;
 use super::view::Row;
+use super::wire::RecordId;
 
 /// Names one received gossip message until its verdict is given; the network side gives it out and understands it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -199,6 +200,13 @@ pub enum Effect {
     },
     /// A stored record is to be shown.
     Show(Row),
+    /// Note in the store that others have these records of this member now.
+    Sent {
+        /// Their group.
+        group: GroupId,
+        /// Their times and ids.
+        records: Vec<(Timestamp, RecordId)>,
+    },
     /// A post could not be made.
     Refused {
         /// The request of [`Input::Post`].
@@ -278,6 +286,11 @@ pub enum Notice {
         version: u64,
         /// Members in it.
         members: usize,
+    },
+    /// Others have messages now that were shown as waiting.
+    Sent {
+        /// How many.
+        count: u64,
     },
     /// This member is not in the newest roster any more.
     NoLongerMember,

@@ -19,6 +19,7 @@ mod outbox;
 mod recent;
 mod seal;
 mod state;
+mod unsent;
 
 pub use seal::MAX_TEXT_LEN;
 pub use state::{Boot, State};

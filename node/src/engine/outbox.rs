@@ -6,6 +6,7 @@ use std::sync::Arc;
 use muster_roles::GroupId;
 
 use super::io::PublishOutcome;
+use super::sync::SyncId;
 use super::wire::{MAX_BATCH_LEN, MAX_BATCH_RECORDS, batched_len, encode_batch};
 
 /// Records that may wait to be published, over all groups; the oldest give way, for they are in the store.
@@ -14,12 +15,15 @@ pub(super) const MAX_WAITING: usize = 1024;
 /// The bytes around the records of a gossip message.
 const BATCH_OVERHEAD: usize = 3;
 
+/// A record's name, and the record as it travels.
+type Outgoing = (SyncId, Arc<[u8]>);
+
 /// One group's records on their way out.
 #[derive(Debug, Default)]
 struct Queue {
-    waiting: VecDeque<Arc<[u8]>>,
+    waiting: VecDeque<Outgoing>,
     /// The records of the message that has been handed out and not answered for.
-    in_flight: Vec<Arc<[u8]>>,
+    in_flight: Vec<Outgoing>,
     /// Nobody listened when it was last tried.
     lonely: bool,
 }
@@ -31,14 +35,14 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// Takes in a record to be published.
-    pub(super) fn push(&mut self, group: &GroupId, record: Arc<[u8]>) {
-        self.queues.entry(group.clone()).or_default().waiting.push_back(record);
-        if self.waiting() > MAX_WAITING
-            && let Some(fullest) = self.queues.values_mut().max_by_key(|queue| queue.waiting.len())
-        {
-            fullest.waiting.pop_front();
+    /// Takes in a record to be published; returns the one that gave way to it, if there is no room.
+    pub(super) fn push(&mut self, group: &GroupId, name: SyncId, record: Arc<[u8]>) -> Option<(GroupId, SyncId)> {
+        self.queues.entry(group.clone()).or_default().waiting.push_back((name, record));
+        if self.waiting() <= MAX_WAITING {
+            return None;
         }
+        let (group, fullest) = self.queues.iter_mut().max_by_key(|(_, queue)| queue.waiting.len())?;
+        fullest.waiting.pop_front().map(|(name, _)| (group.clone(), name))
     }
 
     /// Returns the next gossip message for a group, if one may go out now; [`Outbox::answered`] must follow.
@@ -49,19 +53,22 @@ impl Outbox {
         }
         let mut len = BATCH_OVERHEAD;
         while queue.in_flight.len() < MAX_BATCH_RECORDS
-            && let Some(record) = queue.waiting.front()
+            && let Some((_, record)) = queue.waiting.front()
             && len + batched_len(record) <= MAX_BATCH_LEN
         {
             len += batched_len(record);
             queue.in_flight.extend(queue.waiting.pop_front());
         }
-        (!queue.in_flight.is_empty()).then(|| encode_batch(&queue.in_flight))
+        let records: Vec<Arc<[u8]>> = queue.in_flight.iter().map(|(_, record)| record.clone()).collect();
+        (!records.is_empty()).then(|| encode_batch(&records))
     }
 
-    /// Learns how the last message of a group went; what nobody heard waits again, in its old order.
-    pub(super) fn answered(&mut self, group: &GroupId, outcome: PublishOutcome) {
-        let Some(queue) = self.queues.get_mut(group) else { return };
+    /// Learns how the last message of a group went, and returns the names of its records; what nobody heard waits
+    /// again, in its old order.
+    pub(super) fn answered(&mut self, group: &GroupId, outcome: PublishOutcome) -> Vec<SyncId> {
+        let Some(queue) = self.queues.get_mut(group) else { return Vec::new() };
         let records = std::mem::take(&mut queue.in_flight);
+        let names = records.iter().map(|(name, _)| *name).collect();
         // What was dropped on the way to some is repaired by synchronisation: the mesh refuses to carry it twice.
         if outcome == PublishOutcome::NobodyListens {
             queue.lonely = true;
@@ -69,6 +76,12 @@ impl Outbox {
                 queue.waiting.push_front(record);
             }
         }
+        names
+    }
+
+    /// Tells whether nobody listened to a group when it was last tried.
+    pub(super) fn is_lonely(&self, group: &GroupId) -> bool {
+        self.queues.get(group).is_some_and(|queue| queue.lonely)
     }
 
     /// Learns that somebody may listen to a group now.
@@ -95,9 +108,8 @@ impl Outbox {
         self.queues.values().map(|queue| queue.waiting.len()).sum()
     }
 
-    /// Tells whether every record has gone out.
-    #[must_use]
-    pub(super) fn is_empty(&self) -> bool {
+    #[cfg(test)]
+    fn is_empty(&self) -> bool {
         self.queues.values().all(|queue| queue.waiting.is_empty() && queue.in_flight.is_empty())
     }
 }
@@ -115,6 +127,12 @@ mod tests {
         vec![fill; len].into()
     }
 
+    /// Pushes a record of so many bytes, all alike; returns the first byte of the one that gave way.
+    fn push(outbox: &mut Outbox, fill: u8, len: usize) -> Option<u8> {
+        let gone = outbox.push(&army(), SyncId::from_bytes([fill; 32]), record(fill, len));
+        gone.map(|(_, name)| name.as_bytes()[0])
+    }
+
     /// The records of a message, told by their first byte; the shape is checked, not the records.
     fn fills(message: &[u8]) -> Vec<u8> {
         let records: Vec<serde_bytes::ByteBuf> = serde_cbor::from_slice(message).unwrap();
@@ -124,10 +142,10 @@ mod tests {
     #[test]
     fn records_that_wait_together_travel_together() {
         let mut outbox = Outbox::default();
-        outbox.push(&army(), record(1, 300));
+        push(&mut outbox, 1, 300);
         let first = outbox.next_message(&army()).unwrap();
-        outbox.push(&army(), record(2, 300));
-        outbox.push(&army(), record(3, 300));
+        push(&mut outbox, 2, 300);
+        push(&mut outbox, 3, 300);
         assert_eq!(outbox.next_message(&army()), None, "one message is on its way");
         outbox.answered(&army(), PublishOutcome::Sent);
         let second = outbox.next_message(&army()).unwrap();
@@ -138,7 +156,7 @@ mod tests {
     fn a_message_never_exceeds_its_bound_in_bytes_or_records() {
         for len in [20, 300, 8 * 1024] {
             let mut outbox = Outbox::default();
-            (0..200).for_each(|_| outbox.push(&army(), record(7, len)));
+            assert!((0..200).all(|_| push(&mut outbox, 7, len).is_none()));
             let mut seen = 0;
             while let Some(message) = outbox.next_message(&army()) {
                 assert!(message.len() <= MAX_BATCH_LEN, "{} bytes", message.len());
@@ -153,11 +171,13 @@ mod tests {
     #[test]
     fn what_nobody_heard_waits_in_order_for_a_listener() {
         let mut outbox = Outbox::default();
-        outbox.push(&army(), record(1, 300));
-        outbox.push(&army(), record(2, 300));
+        push(&mut outbox, 1, 300);
+        push(&mut outbox, 2, 300);
         assert!(outbox.next_message(&army()).is_some());
-        outbox.answered(&army(), PublishOutcome::NobodyListens);
-        outbox.push(&army(), record(3, 300));
+        let names = outbox.answered(&army(), PublishOutcome::NobodyListens);
+        assert_eq!(names, [1, 2].map(|fill| SyncId::from_bytes([fill; 32])));
+        assert!(outbox.is_lonely(&army()));
+        push(&mut outbox, 3, 300);
         assert_eq!(outbox.next_message(&army()), None);
         outbox.listener(&army());
         assert_eq!(fills(&outbox.next_message(&army()).unwrap()), vec![1, 2, 3]);
@@ -166,7 +186,7 @@ mod tests {
     #[test]
     fn what_some_queues_dropped_is_not_published_twice() {
         let mut outbox = Outbox::default();
-        outbox.push(&army(), record(1, 300));
+        push(&mut outbox, 1, 300);
         assert!(outbox.next_message(&army()).is_some());
         outbox.answered(&army(), PublishOutcome::Dropped);
         assert!(outbox.is_empty());
@@ -175,7 +195,7 @@ mod tests {
     #[test]
     fn a_full_outbox_lets_the_oldest_go() {
         let mut outbox = Outbox::default();
-        (0..MAX_WAITING + 10).for_each(|_| outbox.push(&army(), record(1, 10)));
-        assert_eq!(outbox.waiting(), MAX_WAITING);
+        let gone: Vec<u8> = (0..MAX_WAITING + 2).filter_map(|n| push(&mut outbox, u8::from(n > 0), 10)).collect();
+        assert_eq!((outbox.waiting(), gone), (MAX_WAITING, vec![0, 1]));
     }
 }

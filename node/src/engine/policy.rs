@@ -69,6 +69,7 @@ pub struct Permitted {
     record: Verified,
     permit: Permit,
     received_ms: u64,
+    is_own: bool,
 }
 
 /// An authentic record that its author had no right to post.
@@ -88,7 +89,7 @@ impl Permitted {
     pub fn judge(record: Verified, roster: &Roster, received_ms: u64) -> Result<Self, Box<Denied>> {
         let header = record.frame().header();
         match permit(&roster.at(header.time), &header.author, &header.group) {
-            Ok(permit) => Ok(Self { record, permit, received_ms }),
+            Ok(permit) => Ok(Self { record, permit, received_ms, is_own: false }),
             Err(denial) => Err(Box::new(Denied { record, denial })),
         }
     }
@@ -103,6 +104,17 @@ impl Permitted {
     #[must_use]
     pub fn permit(&self) -> &Permit {
         &self.permit
+    }
+
+    /// Says that this node's member has just made it.
+    pub(crate) fn into_own(self) -> Self {
+        Self { is_own: true, ..self }
+    }
+
+    /// Tells whether this node's member has just made it, so that nobody else has it yet.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.is_own
     }
 
     /// Returns when this node got it, in Unix milliseconds by its own clock.

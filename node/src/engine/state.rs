@@ -4,6 +4,7 @@ mod clock;
 mod post;
 mod receive;
 mod roster;
+mod sending;
 mod storing;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -17,9 +18,12 @@ use super::io::{Effect, Input, SyncInput};
 use super::outbox::Outbox;
 use super::policy::{Carry, Limiter};
 use super::recent::Recent;
+use super::store::Stored;
 use super::sync::{SessionId, Sync, SyncEffect};
 use super::time::{Clock, UnitTime, UnixMillis};
-use super::view::Reader;
+use super::unsent::Unsent;
+use super::view::{Reader, Row, Unreadable};
+use super::wire::RecordId;
 
 /// Records that may wait for the store at once, 32 MiB at the very most; beyond it gossip is ignored, to come again
 /// by synchronisation, and posts are refused.
@@ -37,6 +41,8 @@ pub struct Boot {
     pub newest: Timestamp,
     /// Which groups' records this node carries.
     pub carry: Carry,
+    /// This member's records that nobody else had yet, oldest first in each group.
+    pub waiting: Vec<Stored>,
 }
 
 /// Everything a node knows and decides by.
@@ -52,6 +58,11 @@ pub struct State {
     pruned: Option<UnixMillis>,
     last_seq: BTreeMap<GroupId, u64>,
     outbox: Outbox,
+    unsent: Unsent,
+    /// Messages shown as waiting that somebody has now, and the person has not been told of.
+    sent_untold: u64,
+    /// What the store is to note as sent.
+    sent_unnoted: BTreeMap<GroupId, Vec<(Timestamp, RecordId)>>,
     limiter: Limiter,
     recent: Recent,
     held: Held,
@@ -83,7 +94,7 @@ impl State {
         let me = identity.public();
         let keyring = roster.open_keys(&identity);
         let clock = Clock::new(roster.issued().max(boot.newest));
-        Self {
+        let mut state = Self {
             identity,
             me,
             roster,
@@ -93,6 +104,9 @@ impl State {
             pruned: None,
             last_seq: boot.last_seq,
             outbox: Outbox::default(),
+            unsent: Unsent::default(),
+            sent_untold: 0,
+            sent_unnoted: BTreeMap::new(),
             limiter: Limiter::default(),
             recent: Recent::default(),
             held: Held::default(),
@@ -101,7 +115,9 @@ impl State {
             sync: Sync::default(),
             appending: VecDeque::new(),
             store_failed: false,
-        }
+        };
+        boot.waiting.iter().for_each(|stored| state.wait_on(stored));
+        state
     }
 
     /// Says what is to be done before anything has happened.
@@ -158,10 +174,19 @@ impl State {
         Reader { roster: &self.roster, keyring: &self.keyring, me: &self.me }
     }
 
-    /// Tells whether everything posted has been stored and handed to somebody.
+    /// Turns a stored record into a row for this member, which says whether the record waits.
+    ///
+    /// # Errors
+    /// [`Unreadable`] says why it is not to be shown.
+    pub fn row(&self, stored: &Stored) -> Result<Row, Unreadable> {
+        let row = self.reader().row(stored)?;
+        Ok(if self.unsent.is_waiting(&row) { row.into_waiting() } else { row })
+    }
+
+    /// Tells whether everything posted has been stored, and somebody has it.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.appending.is_empty() && self.outbox.is_empty()
+        self.appending.is_empty() && self.unsent.is_empty()
     }
 
     /// Tells whether everything posted has been stored.
@@ -180,12 +205,15 @@ impl State {
             SyncInput::Indexed { group, names } => self.sync.indexed(&group, names),
             SyncInput::Withdrawn { group, names } => {
                 self.sync.rejudge(&group, &names);
+                self.unsent.forget(&group, &names);
                 Vec::new()
             }
-            SyncInput::Opened { session, peer, leading } => self.sync.opened(session, peer, leading, &self.me, present),
+            SyncInput::Opened { session, peer, leading } => {
+                self.sync.opened(session, peer, leading, &self.me, present, &self.unsent)
+            }
             SyncInput::NotOpened(peer) => self.sync.not_opened(&peer),
-            SyncInput::Frame { session, bytes } => self.sync.frame(session, &bytes),
-            SyncInput::Loaded { session, group, records } => self.sync.loaded(session, &group, records),
+            SyncInput::Frame { session, bytes } => return self.on_frame(session, &bytes),
+            SyncInput::Loaded { session, group, records } => return self.on_loaded(session, &group, records),
             SyncInput::Verified { session, group, records, forged, last } => {
                 return self.on_brought(session, &group, records, forged, last, now);
             }
@@ -204,6 +232,7 @@ impl State {
         for group in self.outbox.retry() {
             effects.extend(self.publish(&group));
         }
+        effects.extend(self.report_sent());
         effects
     }
 }

@@ -80,13 +80,25 @@ pub trait Store {
     /// How an operation fails.
     type Error: std::error::Error;
 
-    /// Stores all of `batch` in one commit, or nothing of it.
+    /// Stores all of `batch` in one commit, or nothing of it; what is this member's own waits from then on.
     ///
     /// Returns each record's fate in the batch's order; a record that stands twice in one batch is new once.
     ///
     /// # Errors
     /// The store's own: nothing of the batch is stored then.
     fn append(&mut self, batch: &[Permitted]) -> Result<Vec<Fate>, Self::Error>;
+
+    /// Notes that others have these records: they wait no more. Ids that do not wait are passed over.
+    ///
+    /// # Errors
+    /// The store's own: nothing is noted then.
+    fn sent(&mut self, group: &GroupId, ids: &[(Timestamp, RecordId)]) -> Result<(), Self::Error>;
+
+    /// Returns this member's own records that still wait for somebody to have them, oldest first in each group.
+    ///
+    /// # Errors
+    /// The store's own, among them a record that does not decode.
+    fn waiting(&self) -> Result<Vec<Stored>, Self::Error>;
 
     /// Takes records out, in one commit; ids that are not there are passed over.
     ///

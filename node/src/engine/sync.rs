@@ -24,6 +24,7 @@ pub use self::index::{Index, SyncId};
 use self::session::{Broken, Session, Step};
 use super::store::RETENTION_MS;
 use super::time::UnixMillis;
+use super::unsent::Unsent;
 
 /// Sessions under way at once, led and followed together: each may hold a few MiB.
 pub const MAX_SESSIONS: usize = 8;
@@ -89,6 +90,8 @@ pub(super) struct Sync {
     /// The member to whom a stream is being opened.
     opening: Option<PublicKey>,
     refused: BTreeMap<GroupId, Refused>,
+    /// What comparing has found somebody else to have, of records that nobody else was known to have.
+    found: Vec<(GroupId, BTreeSet<SyncId>)>,
     next_round: Option<UnixMillis>,
 }
 
@@ -251,6 +254,7 @@ impl Sync {
         leading: bool,
         me: &PublicKey,
         now: UnixMillis,
+        unsent: &Unsent,
     ) -> Vec<SyncEffect> {
         if leading && self.opening == Some(peer) {
             self.opening = None;
@@ -273,7 +277,7 @@ impl Sync {
             effects.push(SyncEffect::Close(id));
             return effects;
         }
-        let session = if leading { Session::lead(&self.indexes, window(now)) } else { Session::follow() };
+        let session = if leading { Session::lead(&self.indexes, window(now), unsent) } else { Session::follow() };
         self.sessions.insert(id, Open { peer, session, brought: 0 });
         if leading {
             effects.extend(self.step(id, |session, indexes, _| session.compare_all(indexes)));
@@ -289,6 +293,11 @@ impl Sync {
                 refused.get(group).is_some_and(|refused| refused.names.contains(name))
             })
         })
+    }
+
+    /// Returns what comparing has found somebody else to have since this was last asked.
+    pub(super) fn take_found(&mut self) -> Vec<(GroupId, BTreeSet<SyncId>)> {
+        std::mem::take(&mut self.found)
     }
 
     /// Records that [`SyncEffect::Load`] asked for.
@@ -343,6 +352,7 @@ impl Sync {
                         Step::Verify { group, records, last } => {
                             effects.push(SyncEffect::Verify { session: id, group, records, last });
                         }
+                        Step::Held(group, names) => self.found.push((group, names)),
                         Step::Wish => effects.extend(self.wish(peer)),
                         Step::Finish => effects.extend(self.close(id)),
                     }

@@ -45,6 +45,9 @@ fn is_deceptive(c: char) -> bool {
         | '\u{2028}' | '\u{2029}' | '\u{FEFF}' | '\u{E0000}'..='\u{E007F}')
 }
 
+/// What stands behind one's own message while nobody else is known to have it.
+pub(crate) const WAITING: &str = " (waiting)";
+
 /// One message as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -55,6 +58,7 @@ pub struct Row {
     time: Timestamp,
     received_ms: u64,
     text: Printable,
+    waiting: bool,
 }
 
 impl Row {
@@ -99,13 +103,26 @@ impl Row {
     pub fn text(&self) -> &Printable {
         &self.text
     }
+
+    /// Tells whether it is this member's own and nobody else is known to have it yet.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.waiting
+    }
+
+    /// Says that nobody else is known to have it yet.
+    #[must_use]
+    pub(crate) fn into_waiting(self) -> Self {
+        Self { waiting: true, ..self }
+    }
 }
 
 impl fmt::Display for Row {
-    /// `Army1: text`, one's own `Army3 (me): text`.
+    /// `Army1: text`, one's own `Army3 (me): text`, with ` (waiting)` behind it while nobody else has it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let me = if self.mine { " (me)" } else { "" };
-        write!(f, "{}{me}: {}", self.author, self.text)
+        let waiting = if self.waiting { WAITING } else { "" };
+        write!(f, "{}{me}: {}{waiting}", self.author, self.text)
     }
 }
 
@@ -161,6 +178,7 @@ impl Reader<'_> {
             time: header.time,
             received_ms: stored.received_ms(),
             text: Printable::new(&text),
+            waiting: false,
         })
     }
 }
@@ -219,7 +237,7 @@ impl Row {
         id.iter_mut().zip(number.to_be_bytes()).for_each(|(to, from)| *to = from);
         let time = Timestamp::from_ms(number.into());
         let (group, text) = (group.clone(), Printable::new(text));
-        Self { id: RecordId::from_bytes(id), group, author, mine, time, received_ms: time.ms(), text }
+        Self { id: RecordId::from_bytes(id), group, author, mine, time, received_ms: time.ms(), text, waiting: false }
     }
 }
 

@@ -212,6 +212,7 @@ fn refuse_post(reason: &PostError) -> Vec<Output> {
 fn describe(notice: &Notice) -> String {
     match notice {
         Notice::RosterUpdated { version, members } => format!("new roster: version {version}, {members} members"),
+        Notice::Sent { count } => format!("sent: {} that waited", counted(*count, "message")),
         Notice::NoLongerMember => {
             "you are not in the unit's roster any more: what you write is accepted nowhere".to_owned()
         }

@@ -2,7 +2,7 @@
 
 use muster_roles::MemberName;
 
-use crate::engine::view::Row;
+use crate::engine::view::{Row, WAITING};
 
 /// Whether escape codes for colour are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,8 @@ fn message(row: &Row, elsewhere: bool, colours: Colours) -> String {
     let author = row.author();
     let (colour, me) = if row.mine() { (BOLD, " (me)") } else { (author_colour(author), "") };
     let place = if elsewhere { format!("{DIM}{place}{RESET}") } else { place };
-    format!("{place}{colour}{author}{RESET}{me}: {}", row.text())
+    let waiting = if row.is_waiting() { format!("{DIM}{WAITING}{RESET}") } else { String::new() };
+    format!("{place}{colour}{author}{RESET}{me}: {}{waiting}", row.text())
 }
 
 /// The same colour for the same name on every device, with no meaning but to tell names apart.
@@ -108,6 +109,13 @@ mod tests {
     fn a_message_names_its_author_and_ones_own_says_so() {
         assert_eq!(here(row(1, "army", "Army1", "hello")).render(TERMINAL).unwrap(), "Army1: hello");
         assert_eq!(here(my_row(1, "army", "Army3", "hello")).render(TERMINAL).unwrap(), "Army3 (me): hello");
+    }
+
+    #[test]
+    fn a_message_that_waits_says_so() {
+        let row = my_row(1, "army", "Army3", "hello").into_waiting();
+        assert_eq!(here(row.clone()).render(TERMINAL).unwrap(), "Army3 (me): hello (waiting)");
+        assert_eq!(here(row).render(Look::Plain).unwrap(), "[army] Army3 (me): hello (waiting)");
     }
 
     #[test]
@@ -137,6 +145,7 @@ mod tests {
         let lines = [
             here(row(1, "army", "Army1", "\u{1b}[31mred\u{7}")),
             here(my_row(2, "army", "Army3", "hello")),
+            here(my_row(2, "army", "Army3", "hello").into_waiting()),
             Line::Message { row: row(3, "navy", "Navy1", "ahoy"), elsewhere: true },
             Line::News("x".to_owned()),
         ];

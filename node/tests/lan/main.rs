@@ -95,12 +95,12 @@ fn a_message_that_was_shown_survives_being_killed_a_moment_after() {
     let (unit, lan) = (found(), Lan::new());
     let mut army1 = start(&unit, &lan.first, "Army1");
     army1.say("Remember this.");
-    army1.expect("[army] Army1 (me): Remember this.");
+    army1.expect("[army] Army1 (me): Remember this. (waiting)");
     army1.kill();
     let export = unit.run_ok("Army1", ["export", "army", "-o", "-"]);
     assert!(export.ends_with("Army1: Remember this.\n"), "{export}");
     let mut army1 = start(&unit, &lan.first, "Army1");
-    army1.expect("[army] Army1 (me): Remember this.");
+    army1.expect("[army] Army1 (me): Remember this. (waiting)");
 }
 
 #[test]
@@ -113,5 +113,5 @@ fn a_second_node_on_a_home_is_refused() {
     let expected = format!("error: already running (pid {})\n", army1.id());
     assert_eq!((refused.status.code(), errors.starts_with(&expected)), (Some(3), true), "{errors}");
     army1.say("Still here.");
-    army1.expect("[army] Army1 (me): Still here.");
+    army1.expect("[army] Army1 (me): Still here. (waiting)");
 }

@@ -100,8 +100,7 @@ fn what_was_said_alone_two_hours_ahead_does_not_carry_later_messages_along() {
         world.pass(5_000);
         world.say(0, author, &army, "together");
         world.pass(65_000);
-        let readers: Vec<usize> =
-            others.into_iter().filter(|node| world.nodes[*node].role.may_read(&army)).collect();
+        let readers: Vec<usize> = others.into_iter().filter(|node| world.nodes[*node].role.may_read(&army)).collect();
         let texts = |world: &World, node: usize| {
             world.nodes[node].shown.iter().map(|row| row.text().to_string()).collect::<Vec<_>>()
         };

@@ -10,9 +10,10 @@
     unreachable_pub
 )]
 
+mod clocks;
 #[path = "../forge/mod.rs"]
 mod forge;
-mod clocks;
+mod outbox;
 mod store;
 mod world;
 

@@ -1,6 +1,6 @@
 //! A store in memory, for the simulator.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
@@ -17,6 +17,7 @@ type Key = (GroupId, Timestamp, RecordId);
 pub struct MemStore {
     records: BTreeMap<Key, Stored>,
     last_seq: HashMap<(GroupId, PublicKey), u64>,
+    waiting: BTreeSet<Key>,
 }
 
 impl MemStore {
@@ -60,6 +61,9 @@ impl Store for MemStore {
             let last = self.last_seq.entry((header.group.clone(), header.author)).or_default();
             *last = header.seq.max(*last);
             let known = self.records.contains_key(&key);
+            if record.is_own() && !known {
+                self.waiting.insert(key.clone());
+            }
             self.records.entry(key).or_insert_with(|| Stored::from(record));
             fates.push(if known { Fate::Known } else { Fate::New });
         }
@@ -70,12 +74,24 @@ impl Store for MemStore {
         for (time, id) in ids {
             self.records.remove(&(group.clone(), *time, *id));
         }
+        self.sent(group, ids)
+    }
+
+    fn sent(&mut self, group: &GroupId, ids: &[(Timestamp, RecordId)]) -> Result<(), Infallible> {
+        for (time, id) in ids {
+            self.waiting.remove(&(group.clone(), *time, *id));
+        }
         Ok(())
+    }
+
+    fn waiting(&self) -> Result<Vec<Stored>, Infallible> {
+        Ok(self.waiting.iter().filter_map(|key| self.records.get(key).cloned()).collect())
     }
 
     fn prune(&mut self, before: Timestamp) -> Result<u64, Infallible> {
         let held = self.records.len();
         self.records.retain(|(_, time, _), _| *time >= before);
+        self.waiting.retain(|(_, time, _)| *time >= before);
         Ok((held - self.records.len()) as u64)
     }
 

@@ -44,6 +44,8 @@ pub struct SimNode {
     /// By how many milliseconds its clock is ahead of the true time.
     pub skew_ms: i64,
     pub notices: Vec<Notice>,
+    /// Messages of which it has been told that they waited and are sent.
+    pub told_sent: u64,
     neighbours: Vec<usize>,
     carries: HashSet<u64>,
     waiting: BTreeMap<GossipHandle, (u64, GroupId, Vec<u8>)>,
@@ -78,6 +80,8 @@ pub struct World {
     weather: Weather,
     queue: BTreeMap<(u64, u64), Happening>,
     counter: u64,
+    /// Whether gossip knows that nobody is there; else what is published to nobody counts as sent, and is lost.
+    pub minds_listeners: bool,
     /// Each end of every stream, and the other end's name.
     streams: BTreeMap<(usize, SessionId), End>,
     /// So many bytes of synchronisation have travelled.
@@ -102,6 +106,7 @@ impl World {
                 refused: 0,
                 skew_ms: 0,
                 notices: Vec::new(),
+                told_sent: 0,
                 neighbours,
                 carries: HashSet::new(),
                 waiting: BTreeMap::new(),
@@ -117,6 +122,7 @@ impl World {
             weather,
             queue: BTreeMap::new(),
             counter: 0,
+            minds_listeners: false,
             streams: BTreeMap::new(),
             sync_bytes: 0,
             brought: Vec::new(),
@@ -160,6 +166,25 @@ impl World {
             self.nodes[b].neighbours.push(a);
         }
         self.schedule(1, Happening::Meet { a, b });
+    }
+
+    /// Stops a node that has no links, and starts it again from what it has stored.
+    pub fn restart(&mut self, node: usize, identity: Identity) {
+        let stopped = &mut self.nodes[node];
+        let (roster, me) = (stopped.state.roster().clone(), identity.public());
+        let last_seq = roster.groups().filter_map(|group| {
+            let seq = stopped.store.last_seq(group, &me).expect("memory does not fail")?;
+            Some((group.clone(), seq))
+        });
+        let boot = Boot {
+            last_seq: last_seq.collect(),
+            newest: stopped.store.newest().expect("memory does not fail"),
+            waiting: stopped.store.waiting().expect("memory does not fail"),
+            ..Boot::default()
+        };
+        stopped.state = State::new(identity, roster, boot);
+        let effects = stopped.state.start();
+        effects.into_iter().for_each(|effect| self.carry_out(node, effect));
     }
 
     /// Breaks every stream there is, in the middle of whatever it carries.
@@ -235,6 +260,10 @@ impl World {
                 for (node, other) in [(a, b), (b, a)] {
                     self.feed(node, Input::MemberUp(self.key(other)));
                     self.compare_clocks(node, other);
+                    if self.minds_listeners {
+                        let groups: Vec<GroupId> = self.nodes[node].state.roster().groups().cloned().collect();
+                        groups.into_iter().for_each(|group| self.feed(node, Input::Listener { group }));
+                    }
                 }
             }
             Happening::Part { a, b } => {
@@ -294,9 +323,13 @@ impl World {
                 self.schedule(delay, Happening::Commit { node, records });
             }
             Effect::Publish { group, message } => {
-                self.nodes[node].carries.insert(name_of(&message));
-                self.spread(node, &group, &message);
-                self.schedule(1, Happening::Published { node, group, outcome: PublishOutcome::Sent });
+                let alone = self.minds_listeners && self.nodes[node].neighbours.is_empty();
+                let outcome = if alone { PublishOutcome::NobodyListens } else { PublishOutcome::Sent };
+                if outcome == PublishOutcome::Sent {
+                    self.nodes[node].carries.insert(name_of(&message));
+                    self.spread(node, &group, &message);
+                }
+                self.schedule(1, Happening::Published { node, group, outcome });
             }
             Effect::Verdict { handle, verdict } => {
                 let (_, group, message) = self.nodes[node].waiting.remove(&handle).expect("each is judged once");
@@ -318,6 +351,10 @@ impl World {
                 assert!(kept_ms + SKEW_ALLOWED_MS >= RETENTION_MS, "node {node} keeps no more than {kept_ms} ms");
                 self.nodes[node].store.prune(before).expect("memory does not fail");
             }
+            Effect::Sent { group, records } => {
+                self.nodes[node].store.sent(&group, &records).expect("memory does not fail");
+            }
+            Effect::Notice(Notice::Sent { count }) => self.nodes[node].told_sent += count,
             Effect::Notice(notice) => self.nodes[node].notices.push(notice),
             Effect::RosterChanged(_) => {}
         }

@@ -147,7 +147,7 @@ fn play(rng: &mut fastrand::Rng, unit: &mut Unit, stores: (&mut Disk, &mut MemSt
     let mut said: Vec<Permitted> = Vec::new();
     for step in 0..steps {
         let ms = START_MS + step * 10;
-        match rng.u8(0..10) {
+        match rng.u8(0..11) {
             0..6 => {
                 let mut batch: Vec<Permitted> = (0..rng.u64(0..5))
                     .map(|n| {
@@ -166,6 +166,16 @@ fn play(rng: &mut fastrand::Rng, unit: &mut Unit, stores: (&mut Disk, &mut MemSt
                     let gone = [(header.time, id(record))];
                     disk.remove(&header.group, &gone).unwrap();
                     memory.remove(&header.group, &gone).unwrap();
+                }
+            }
+            10 => {
+                let of_disk: Vec<Seen> = disk.waiting().unwrap().iter().map(seen).collect();
+                let of_memory: Vec<Seen> = memory.waiting().unwrap().iter().map(seen).collect();
+                assert_eq!(of_disk, of_memory);
+                if let Some((time, id, ..)) = of_disk.get(rng.usize(0..=of_disk.len())) {
+                    let of = group(SAY[rng.usize(0..SAY.len())].1);
+                    disk.sent(&of, &[(*time, *id)]).unwrap();
+                    memory.sent(&of, &[(*time, *id)]).unwrap();
                 }
             }
             8 => {
@@ -193,6 +203,8 @@ fn the_disk_does_what_a_store_in_memory_does() {
         drop(disk);
         let disk = place.open();
         assert_eq!(disk.newest().unwrap(), memory.newest().unwrap(), "seed {seed}");
+        let waiting = |stored: Vec<Stored>| stored.iter().map(seen).collect::<Vec<Seen>>();
+        assert_eq!(waiting(disk.waiting().unwrap()), waiting(memory.waiting().unwrap()), "seed {seed}");
         for of in ["heads", "army", "navy"].map(group) {
             let everything = |store| scan(store, &of, Timestamp::ZERO, END_OF_TIME).unwrap();
             assert_eq!(everything(&disk), scan(&memory, &of, Timestamp::ZERO, END_OF_TIME).unwrap(), "seed {seed}");
@@ -213,6 +225,20 @@ fn a_count_outlives_the_records_that_were_counted() {
     assert_eq!(ids_in(&disk, "army"), []);
     assert_eq!(disk.last_seq(&group("army"), &identity("Army1").public()).unwrap(), Some(3));
     assert_eq!(disk.newest().unwrap(), Timestamp::ZERO);
+}
+
+#[test]
+fn ones_own_records_wait_until_they_are_sent() {
+    let talk = Unit::found().army_talk(3);
+    let place = Place::holding(&talk);
+    let waiting = |disk: &Disk| disk.waiting().unwrap().iter().map(|stored| stored.frame().id()).collect::<Vec<_>>();
+    assert_eq!(waiting(&place.open()), ids(&talk));
+    place.open().sent(&group("army"), &[(talk[1].frame().header().time, id(&talk[1]))]).unwrap();
+    assert_eq!(waiting(&place.open()), [id(&talk[0]), id(&talk[2])]);
+    assert_eq!(place.open().append(&talk).unwrap(), [Fate::Known; 3]);
+    assert_eq!(waiting(&place.open()), [id(&talk[0]), id(&talk[2])], "what is known does not wait anew");
+    assert_eq!(place.open().prune(at(START_MS + 1)).unwrap(), 1);
+    assert_eq!(waiting(&place.open()), [id(&talk[2])]);
 }
 
 #[test]

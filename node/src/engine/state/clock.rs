@@ -46,6 +46,7 @@ impl State {
         self.pruned = Some(now);
         let before = Timestamp::from_ms(now.0.saturating_sub(RETENTION_MS));
         self.sync.prune(before);
+        self.unsent.prune(before);
         vec![Effect::Prune { before }]
     }
 }

@@ -1,9 +1,9 @@
-//! One's own messages: made, signed, stored and sent on their way.
+//! One's own messages: made, signed, and handed to the store and the outbox.
 
 use muster_roles::{GroupId, permit};
 
-use super::{MAX_APPENDING, State, sync_effects};
-use crate::engine::io::{Effect, PostError, PublishOutcome, RequestId};
+use super::{MAX_APPENDING, State};
+use crate::engine::io::{Effect, PostError, RequestId};
 use crate::engine::policy::Permitted;
 use crate::engine::seal::{self, MAX_TEXT_LEN};
 use crate::engine::time::UnixMillis;
@@ -21,9 +21,10 @@ impl State {
     ) -> Vec<Effect> {
         match self.post(group, text, nonce, now) {
             Ok(record) => {
-                self.outbox.push(group, record.frame().bytes().clone());
-                let append = self.append(vec![record], None);
-                append.into_iter().chain(self.publish(group)).collect()
+                self.unsent.insert(record.frame());
+                let left_out = self.enqueue(record.frame());
+                let append = self.append(vec![record.into_own()], None);
+                left_out.into_iter().chain(append).chain(self.publish(group)).collect()
             }
             Err(reason) => vec![Effect::Refused { request, reason }],
         }
@@ -66,20 +67,5 @@ impl State {
             Permitted::judge(record, &self.roster, now.0).map_err(|denied| PostError::Denied(denied.denial))?;
         self.last_seq.insert(group.clone(), seq);
         Ok(record)
-    }
-
-    /// What some queues dropped did not reach everyone: the members that may lack it are compared with.
-    pub(super) fn on_published(&mut self, group: &GroupId, outcome: PublishOutcome) -> Vec<Effect> {
-        self.outbox.answered(group, outcome);
-        let mut effects: Vec<Effect> = self.publish(group).into_iter().collect();
-        if outcome == PublishOutcome::Dropped {
-            effects.extend(sync_effects(self.sync.wish_all(None)));
-        }
-        effects
-    }
-
-    pub(super) fn publish(&mut self, group: &GroupId) -> Option<Effect> {
-        let message = self.outbox.next_message(group)?;
-        Some(Effect::Publish { group: group.clone(), message })
     }
 }

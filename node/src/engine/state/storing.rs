@@ -27,7 +27,10 @@ impl State {
                 let header = record.frame().header();
                 names.entry(&header.group).or_default().push(SyncId::new(header.time, &record.frame().id()));
                 // What this member may not read, or has no key for, is carried for others and shown to nobody.
-                effects.extend(self.reader().row(&Stored::from(record)).ok().map(Effect::Show));
+                if let Ok(row) = self.reader().row(&Stored::from(record)) {
+                    let is_lonely = self.outbox.is_lonely(row.group());
+                    effects.extend(self.unsent.stored(row, is_lonely).map(Effect::Show));
+                }
             }
         }
         for (group, names) in names {
@@ -44,7 +47,9 @@ impl State {
         if !std::mem::replace(&mut self.store_failed, true) {
             effects.push(Effect::Notice(Notice::StoreFailed));
         }
-        for _ in records {
+        for record in records {
+            let header = record.frame().header();
+            self.unsent.forget(&header.group, [&SyncId::new(header.time, &record.frame().id())]);
             effects.extend(self.settle(0));
         }
         effects

@@ -7,6 +7,7 @@ use negentropy::{Id, Negentropy};
 
 use super::frame::{Frame, FrameError, MAX_ROUND_LEN, MAX_WANTED, answer};
 use super::index::{Index, SyncId};
+use crate::engine::unsent::Unsent;
 
 /// Questions under way at once: while one answer is being stored, the next is on its way.
 const MAX_WANTS: usize = 2;
@@ -28,6 +29,8 @@ pub(super) enum Step {
     Verify { group: GroupId, records: Vec<Vec<u8>>, last: bool },
     /// The other side has what is not here: compare with it.
     Wish,
+    /// The other side has these, which nobody else was known to have.
+    Held(GroupId, BTreeSet<SyncId>),
     /// There is nothing left to do.
     Finish,
 }
@@ -69,6 +72,8 @@ pub(super) struct Leading {
     /// Whether the other side lacks something.
     other_lacks: bool,
     wants: usize,
+    /// Records that nobody else is known to have, as far as this comparison has not found them missing.
+    unsent: BTreeMap<GroupId, BTreeSet<SyncId>>,
 }
 
 /// The side that answers.
@@ -80,7 +85,15 @@ pub(super) struct Following {
 }
 
 impl Session {
-    pub(super) fn lead(indexes: &BTreeMap<GroupId, Index>, (from, to): (Timestamp, Timestamp)) -> Self {
+    pub(super) fn lead(
+        indexes: &BTreeMap<GroupId, Index>,
+        (from, to): (Timestamp, Timestamp),
+        unsent: &Unsent,
+    ) -> Self {
+        let stored = |(group, index): (&GroupId, &Index)| {
+            let names = unsent.names(group, from, to).into_iter().filter(|name| index.contains(name));
+            (group.clone(), names.collect())
+        };
         Self::Leading(Leading {
             from,
             to,
@@ -89,6 +102,7 @@ impl Session {
             lacking: Vec::new(),
             other_lacks: false,
             wants: 0,
+            unsent: indexes.iter().map(stored).collect(),
         })
     }
 
@@ -164,24 +178,28 @@ impl Leading {
             return Err(Broken::Unexpected);
         }
         self.rounds += 1;
+        let is_carried = !round.is_empty();
         let next = match indexes.get(&group) {
-            Some(index) if !round.is_empty() => self.compare_on(&group, round, index, is_refused)?,
+            Some(index) if is_carried => self.compare_on(&group, round, index, is_refused)?,
             // Not carried at the other end, or not here any more.
             _ => None,
         };
+        let is_cut_off = next.is_some();
         if let Some(round) = next
             && self.rounds < MAX_ROUNDS
         {
             return Ok(vec![Step::Send(Frame::Compare { group, from: self.from, to: self.to, round })]);
         }
         self.comparing.remove(&group);
+        let unsent = self.unsent.remove(&group).filter(|names| is_carried && !is_cut_off && !names.is_empty());
+        let held = unsent.map(|names| Step::Held(group, names));
         if !self.comparing.is_empty() {
-            return Ok(Vec::new());
+            return Ok(held.into_iter().collect());
         }
         self.lacking.sort();
         self.lacking.dedup();
         let behind = self.other_lacks.then_some(Step::Send(Frame::Behind));
-        Ok(behind.into_iter().chain(self.ask()).collect())
+        Ok(held.into_iter().chain(behind).chain(self.ask()).collect())
     }
 
     /// Learns from one round what either side lacks; returns the next one, if there is still something to find out.
@@ -198,6 +216,11 @@ impl Leading {
         let (mut here, mut there) = (Vec::new(), Vec::new());
         let next = negentropy.reconcile_with_ids(round, &mut here, &mut there).map_err(|_| Broken::Round)?;
         self.other_lacks |= !here.is_empty();
+        if let Some(unsent) = self.unsent.get_mut(group).filter(|unsent| !unsent.is_empty()) {
+            for id in &here {
+                unsent.remove(&SyncId::from_bytes(*id.as_bytes()));
+            }
+        }
         let room = MAX_NAMES.saturating_sub(self.lacking.len());
         let names = there.iter().map(|id: &Id| SyncId::from_bytes(*id.as_bytes()));
         let in_window = |name: &SyncId| self.from <= name.time() && name.time() < self.to;

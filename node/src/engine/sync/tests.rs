@@ -38,8 +38,8 @@ fn play(leader: &mut Sync, follower: &mut Sync) -> (Vec<SyncId>, usize) {
     let (one, two) = (SessionId(1), SessionId(2));
     leader.connected.insert(b);
     follower.connected.insert(a);
-    let mut to_follower: VecDeque<SyncEffect> = leader.opened(one, b, true, &a, NOW).into();
-    let mut to_leader: VecDeque<SyncEffect> = follower.opened(two, a, false, &b, NOW).into();
+    let mut to_follower: VecDeque<SyncEffect> = leader.opened(one, b, true, &a, NOW, &Unsent::default()).into();
+    let mut to_leader: VecDeque<SyncEffect> = follower.opened(two, a, false, &b, NOW, &Unsent::default()).into();
     let (mut wanted, mut frames) = (Vec::new(), 0);
     loop {
         if let Some(effect) = to_follower.pop_front() {
@@ -133,7 +133,7 @@ fn a_node_leads_one_session_at_a_time() {
     sync.connected.extend(peers);
     let opened: Vec<SyncEffect> = peers.iter().flat_map(|peer| sync.wish(*peer)).collect();
     assert_eq!(opened, [SyncEffect::Open(peers[0])]);
-    sync.opened(SessionId(1), peers[0], true, &me, NOW);
+    sync.opened(SessionId(1), peers[0], true, &me, NOW, &Unsent::default());
     assert!(sync.wish(peers[1]).is_empty());
     assert_eq!(sync.closed(SessionId(1)), [SyncEffect::Open(peers[1])]);
 }
@@ -143,8 +143,8 @@ fn where_both_open_at_once_the_one_that_the_lower_key_leads_goes_on() {
     for (me, peer) in [(key(1), key(2)), (key(2), key(1))] {
         let mut sync = node([]);
         sync.connected.insert(peer);
-        sync.opened(SessionId(1), peer, true, &me, NOW);
-        let effects = sync.opened(SessionId(2), peer, false, &me, NOW);
+        sync.opened(SessionId(1), peer, true, &me, NOW, &Unsent::default());
+        let effects = sync.opened(SessionId(2), peer, false, &me, NOW, &Unsent::default());
         let closed = if me < peer { SessionId(2) } else { SessionId(1) };
         assert_eq!(effects, [SyncEffect::Close(closed)]);
         assert_eq!(sync.sessions.len(), 1);
@@ -158,7 +158,7 @@ fn sessions_are_bounded() {
     for n in 0..20 {
         let peer = key(n + 2);
         sync.connected.insert(peer);
-        sync.opened(SessionId(u64::from(n)), peer, false, &me, NOW);
+        sync.opened(SessionId(u64::from(n)), peer, false, &me, NOW, &Unsent::default());
     }
     assert_eq!(sync.sessions.len(), MAX_SESSIONS);
 }
@@ -172,7 +172,7 @@ fn frames_that_nobody_waits_for_end_the_session() {
     for frame in unasked {
         let mut sync = node([]);
         sync.connected.insert(key(2));
-        sync.opened(SessionId(1), key(2), false, &key(1), NOW);
+        sync.opened(SessionId(1), key(2), false, &key(1), NOW, &Unsent::default());
         assert_eq!(sync.frame(SessionId(1), &frame.encode()), [SyncEffect::Close(SessionId(1))]);
     }
 }
@@ -231,7 +231,7 @@ proptest! {
     fn a_hostile_round_never_panics(round in proptest::collection::vec(any::<u8>(), 0..400), leads in any::<bool>()) {
         let mut sync = node((0..100).map(|n| name(NOW.0 - 10_000 - n, n)));
         sync.connected.insert(key(2));
-        sync.opened(SessionId(1), key(2), leads, &key(1), NOW);
+        sync.opened(SessionId(1), key(2), leads, &key(1), NOW, &Unsent::default());
         let round = [&[0x61][..], &round].concat();
         let frame = if leads {
             Frame::Compared { group: army(), round }

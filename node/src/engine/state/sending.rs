@@ -1,0 +1,89 @@
+//! One's own records on their way to others: who has them, and what the screen and the store are told of it.
+
+use muster_roles::GroupId;
+
+use super::{State, sync_effects};
+use crate::engine::io::{Effect, Notice, PublishOutcome};
+use crate::engine::store::Stored;
+use crate::engine::sync::{SessionId, SyncEffect, SyncId};
+use crate::engine::wire::Frame;
+
+impl State {
+    /// Takes in a record that already waited when the node was last stopped.
+    pub(super) fn wait_on(&mut self, stored: &Stored) {
+        self.unsent.restore(stored.frame());
+        // What gives way in the outbox is shown as waiting already.
+        let _shown = self.enqueue(stored.frame());
+    }
+
+    /// Puts a record into the outbox; what gives way to it there waits for synchronisation.
+    pub(super) fn enqueue(&mut self, frame: &Frame) -> Vec<Effect> {
+        let header = frame.header();
+        let name = SyncId::new(header.time, &frame.id());
+        match self.outbox.push(&header.group, name, frame.bytes().clone()) {
+            Some((group, name)) => self.unsent.astray(&group, &[name]).into_iter().map(Effect::Show).collect(),
+            None => Vec::new(),
+        }
+    }
+
+    pub(super) fn publish(&mut self, group: &GroupId) -> Option<Effect> {
+        let message = self.outbox.next_message(group)?;
+        Some(Effect::Publish { group: group.clone(), message })
+    }
+
+    pub(super) fn on_published(&mut self, group: &GroupId, outcome: PublishOutcome) -> Vec<Effect> {
+        let names = self.outbox.answered(group, outcome);
+        let mut effects: Vec<Effect> = match outcome {
+            PublishOutcome::Sent => self.on_sent(group, &names),
+            PublishOutcome::NobodyListens => self.unsent.unheard(group).into_iter().map(Effect::Show).collect(),
+            PublishOutcome::Dropped => self.unsent.astray(group, &names).into_iter().map(Effect::Show).collect(),
+        };
+        effects.extend(self.publish(group));
+        if outcome == PublishOutcome::Dropped {
+            // It did not reach everyone: the members that may lack it are compared with.
+            effects.extend(sync_effects(self.sync.wish_all(None)));
+        }
+        effects
+    }
+
+    /// Comparing may show that a member has what nobody else was known to have.
+    pub(super) fn on_frame(&mut self, session: SessionId, bytes: &[u8]) -> Vec<Effect> {
+        let mut effects = sync_effects(self.sync.frame(session, bytes));
+        for (group, names) in self.sync.take_found() {
+            effects.extend(self.on_sent(&group, &names));
+        }
+        effects
+    }
+
+    /// A member is given what it asked for.
+    pub(super) fn on_loaded(&mut self, session: SessionId, group: &GroupId, records: Vec<Vec<u8>>) -> Vec<Effect> {
+        let waiting = self.unsent.among(group, &records);
+        let mut effects = sync_effects(self.sync.loaded(session, group, records));
+        if effects.iter().any(|effect| matches!(effect, Effect::Sync(SyncEffect::Send(..)))) {
+            effects.extend(self.on_sent(group, &waiting));
+        }
+        effects
+    }
+
+    /// Somebody has these now: what was held back is shown, and the rest is reported in a moment, all at once.
+    fn on_sent<'a>(&mut self, group: &GroupId, names: impl IntoIterator<Item = &'a SyncId>) -> Vec<Effect> {
+        let sent = self.unsent.sent(group, names);
+        self.sent_untold += sent.told;
+        if !sent.records.is_empty() {
+            self.sent_unnoted.entry(group.clone()).or_default().extend(sent.records);
+        }
+        sent.rows.into_iter().map(Effect::Show).collect()
+    }
+
+    /// Tells the store and the screen what has been sent since they were last told; also wanted before the node ends.
+    pub fn report_sent(&mut self) -> Vec<Effect> {
+        let noted = std::mem::take(&mut self.sent_unnoted);
+        let mut effects: Vec<Effect> =
+            noted.into_iter().map(|(group, records)| Effect::Sent { group, records }).collect();
+        let count = std::mem::take(&mut self.sent_untold);
+        if count > 0 {
+            effects.push(Effect::Notice(Notice::Sent { count }));
+        }
+        effects
+    }
+}
