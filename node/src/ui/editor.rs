@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::gate::Gate;
 use super::session::Entry;
+use super::terminal::Quiet;
 
 /// What prints above the prompt.
 pub(super) type AbovePrompt = Box<dyn ExternalPrinter + Send>;
@@ -23,6 +24,7 @@ pub(super) type AbovePrompt = Box<dyn ExternalPrinter + Send>;
 /// The editor and what it tells about itself.
 pub(super) struct LineEditor {
     editor: Editor<Screen, MemHistory>,
+    quiet: Quiet,
     gate: Arc<Gate>,
     /// Whether the last thing typed was Ctrl-C on an empty line.
     is_warned: bool,
@@ -48,7 +50,7 @@ impl LineEditor {
         let mut editor = Editor::with_history(config, history).map_err(io::Error::other)?;
         let printer = editor.create_external_printer().map_err(io::Error::other)?;
         editor.set_helper(Some(Screen::new(gate.clone())));
-        Ok((Self { editor, gate, is_warned: false }, Box::new(printer)))
+        Ok((Self { editor, quiet: Quiet::new()?, gate, is_warned: false }, Box::new(printer)))
     }
 
     /// Reads until the person leaves or nobody takes what is typed.
@@ -70,7 +72,7 @@ impl LineEditor {
             }
         }
         // Lets go of the terminal before the printer writes to it by itself.
-        drop(self.editor);
+        drop((self.editor, self.quiet));
         self.gate.end();
     }
 

@@ -13,6 +13,7 @@ mod plain;
 mod printed;
 mod session;
 mod shown;
+mod terminal;
 
 #[cfg(test)]
 mod sample;

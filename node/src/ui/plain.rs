@@ -1,4 +1,13 @@
-//! The screen for scripts and pipes: a line in is a message or a command, a line out is a message or starts with `-- `.
+//! The screen for scripts and pipes: lines in, lines out, each flushed as soon as it is there.
+//!
+//! A line in is a message to the open group or a command, as in the chat at a terminal. A line out is one of:
+//!
+//! | line | what it is |
+//! |---|---|
+//! | `[army] Army1: text` | a message, and nothing but a message starts with `[` |
+//! | `[army] Army3 (me): text` | this member's own message, printed once it is stored |
+//! | `-- refused: reason` | a line in could not be posted or done; `-- hint: …` may follow |
+//! | `-- anything else` | answers to commands, and news such as `-- 2 members in reach` |
 
 use std::io::{self, BufRead, Read, Write};
 use std::thread;

@@ -13,6 +13,9 @@ use super::{Event, Request};
 /// How long a leaving screen waits for the node to end: longer than the node gives its store and its network.
 const LEAVE_LIMIT: Duration = Duration::from_secs(40);
 
+/// How long leaving may take in silence: a person who waits longer wants to know what for.
+const SILENCE_LIMIT: Duration = Duration::from_millis(500);
+
 /// Lines on their way to the screen's output side: a history fits; beyond it the node keeps back what it has to tell.
 pub(super) const LINE_QUEUE_LEN: usize = 64;
 
@@ -54,13 +57,16 @@ pub(super) struct Session {
     chat: Chat,
     asks: VecDeque<Request>,
     prints: VecDeque<String>,
+    /// When a screen that has left gives the node up.
     leaving: Option<Instant>,
+    /// When a screen that has left says what it waits for.
+    explain_at: Option<Instant>,
 }
 
 impl Session {
     pub(super) fn new(look: Look, stay: bool) -> Self {
         let (asks, prints) = (VecDeque::new(), VecDeque::new());
-        Self { look, stay, is_seen: true, chat: Chat::default(), asks, prints, leaving: None }
+        Self { look, stay, is_seen: true, chat: Chat::default(), asks, prints, leaving: None, explain_at: None }
     }
 
     /// Runs until the node says that it has closed, or does not say so in time after the screen has left.
@@ -91,6 +97,7 @@ impl Session {
                         self.on_end();
                     }
                 },
+                () = until(self.explain_at) => self.explain(),
                 () = until(self.leaving) => break,
             }
             if self.leaving.is_some() {
@@ -149,8 +156,15 @@ impl Session {
     fn leave(&mut self, patient: bool) {
         if self.leaving.is_none() {
             self.leaving = Some(Instant::now() + LEAVE_LIMIT);
+            self.explain_at = patient.then(|| Instant::now() + SILENCE_LIMIT);
             self.asks.push_back(Request::Leave { patient });
         }
+    }
+
+    fn explain(&mut self) {
+        self.explain_at = None;
+        let reason = "leaving: your last messages wait for a member in reach, a few seconds at most";
+        self.print(&Line::News(reason.to_owned()));
     }
 
     fn print(&mut self, line: &Line) {
@@ -168,10 +182,141 @@ async fn next(entries: &mut Option<mpsc::Receiver<Entry>>) -> Option<Entry> {
     }
 }
 
-/// Waits for the end of a leaving screen's patience.
-async fn until(leaving: Option<Instant>) {
-    match leaving {
-        Some(deadline) => sleep_until(deadline).await,
+/// Waits until a time has come; for ever where there is none.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use tokio::task::JoinHandle;
+
+    use super::*;
+    use crate::ui::sample::{row, soldier};
+
+    /// The far ends of a session's channels.
+    struct Ends {
+        requests: mpsc::Receiver<Request>,
+        events: mpsc::Sender<Event>,
+        entries: mpsc::Sender<Entry>,
+        lines: mpsc::Receiver<String>,
+        session: JoinHandle<()>,
+    }
+
+    /// A running session of Army3 that has been welcomed and has asked for its history.
+    async fn session(stay: bool) -> Ends {
+        let (requests_tx, requests) = mpsc::channel(1);
+        let (events, events_rx) = mpsc::channel(1);
+        let (entries, entries_rx) = mpsc::channel(1);
+        let (lines_tx, lines) = mpsc::channel(1);
+        let ports = Ports { requests: requests_tx, events: events_rx, entries: entries_rx, lines: lines_tx };
+        let session = tokio::spawn(Session::new(Look::Plain, stay).run(ports));
+        let mut ends = Ends { requests, events, entries, lines, session };
+        ends.events.send(Event::Profile(soldier("army"))).await.unwrap();
+        assert!(ends.lines.recv().await.unwrap().starts_with("-- Army3 of"));
+        assert!(matches!(ends.requests.recv().await, Some(Request::History { .. })));
+        let no_history = Event::History { group: crate::ui::sample::group("army"), rows: Vec::new() };
+        ends.events.send(no_history).await.unwrap();
+        ends
+    }
+
+    impl Ends {
+        async fn say(&self, line: &str) {
+            self.entries.send(Entry::Line(line.to_owned())).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn at_the_end_of_input_it_leaves_patiently_and_shows_what_still_comes() {
+        let Ends { mut requests, events, entries, mut lines, session } = session(false).await;
+        drop(entries);
+        assert!(matches!(requests.recv().await, Some(Request::Leave { patient: true })));
+        events.send(Event::Row(row(1, "army", "Army1", "wait"))).await.unwrap();
+        events.send(Event::Closed).await.unwrap();
+        assert_eq!(lines.recv().await.unwrap(), "[army] Army1: wait");
+        session.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_headless_session_stays_past_the_end_of_input_and_unseen() {
+        let Ends { mut requests, events, entries, lines, session } = session(true).await;
+        drop((entries, lines));
+        for number in 1..10 {
+            events.send(Event::Row(row(number, "army", "Army1", "carry on"))).await.unwrap();
+        }
+        events.send(Event::Closed).await.unwrap();
+        session.await.unwrap();
+        assert!(requests.recv().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn when_nobody_looks_any_more_it_leaves_without_patience() {
+        let Ends { mut requests, events, entries: _entries, lines, session } = session(false).await;
+        drop(lines);
+        assert!(matches!(requests.recv().await, Some(Request::Leave { patient: false })));
+        events.send(Event::Closed).await.unwrap();
+        session.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_busy_node_still_gets_its_events_shown() {
+        let mut ends = session(false).await;
+        // One request fills the channel, the next waits in the session, the third with whoever types.
+        for line in ["one", "two", "three"] {
+            ends.say(line).await;
+        }
+        for number in 1..10 {
+            ends.events.send(Event::Row(row(number, "army", "Army1", "go"))).await.unwrap();
+            assert_eq!(ends.lines.recv().await.unwrap(), "[army] Army1: go");
+        }
+        let mut posted = Vec::new();
+        while posted.len() < 3 {
+            if let Some(Request::Post { text, .. }) = ends.requests.recv().await {
+                posted.push(text);
+            }
+        }
+        assert_eq!(posted, ["one", "two", "three"]);
+    }
+
+    #[tokio::test]
+    async fn a_prompt_follows_from_what_was_typed_before_it() {
+        let mut ends = session(false).await;
+        ends.events.send(Event::Profile(crate::ui::sample::leader("army"))).await.unwrap();
+        ends.lines.recv().await.unwrap();
+        ends.say(":t").await;
+        let (wanted, prompt) = oneshot::channel();
+        ends.entries.send(Entry::Prompt(wanted)).await.unwrap();
+        assert_eq!(ends.lines.recv().await.unwrap(), "-- heads is open");
+        assert!(matches!(ends.requests.recv().await, Some(Request::History { .. })));
+        assert_eq!(prompt.await.unwrap(), "[heads] Lead> ");
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_a_prompt_learns_that_there_is_none_any_more() {
+        let mut ends = session(false).await;
+        ends.say("logmeout").await;
+        assert!(matches!(ends.requests.recv().await, Some(Request::Leave { patient: true })));
+        let (wanted, prompt) = oneshot::channel();
+        // Whether the session takes it or not, it is dropped.
+        let _refused = ends.entries.send(Entry::Prompt(wanted)).await;
+        assert!(prompt.await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_long_leave_says_what_it_waits_for() {
+        let mut ends = session(false).await;
+        ends.say("logmeout").await;
+        assert!(ends.lines.recv().await.unwrap().starts_with("-- leaving: "));
+    }
+
+    #[tokio::test]
+    async fn a_node_that_is_gone_ends_the_session() {
+        let Ends { requests, events, entries: _entries, lines: _lines, session } = session(false).await;
+        drop((requests, events));
+        session.await.unwrap();
     }
 }
