@@ -1,0 +1,157 @@
+//! One node has missed everything: the time until it has it all, against the time of checking the signatures alone.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use muster::disk::Disk;
+use muster::engine::policy::Permitted;
+use muster::engine::store::Store;
+use muster::engine::verify::Verified;
+use muster::engine::wire::Frame;
+use muster_keys::KeyFile;
+use muster_roles::{Roster, Timestamp, UnitId};
+
+use crate::records;
+use crate::unit::{CHIEF, Rank, Unit, start_args};
+
+/// Records that the one node has and the other has not.
+const RECORDS: u64 = 100_000;
+
+/// What every record says, which makes it about 300 bytes; the first of them, which arrives last, says more.
+const TEXT: &str = "Patrol two has passed the bridge, all quiet, nothing to report";
+
+/// The end of the first record's text.
+const FIRST: &str = "!";
+
+/// Records that the source's store takes in one commit.
+const COMMIT_RECORDS: usize = 1024;
+
+/// How long ago the first record was written: all are within the week, and the last is not too young.
+const AGE_MS: u64 = 60 * 60 * 1000;
+
+/// Has two nodes talk, each in a process of its own, and prints the figures.
+pub(crate) fn report() {
+    let unit = Unit::found();
+    unit.admit("Army1", Rank::Leader("army"));
+    unit.admit("Army2", Rank::Soldier("army"));
+    let newest = unit.home(CHIEF).join("roster.cbor");
+    std::fs::copy(newest, unit.home("Army1").join("roster.cbor")).unwrap();
+    let (frames, unit_id) = fill(&unit.home("Army1"));
+    let bytes: usize = frames.iter().map(|frame| frame.bytes().len()).sum();
+    let verifying = verify_on_all_cores(&frames, unit_id);
+    let (took, source, reader) = catch_up(&unit);
+    let stored = unit.run_ok("Army2", ["log", "army", "--json"]).lines().count();
+    assert_eq!(stored as u64, RECORDS);
+    println!("catching up: {RECORDS} records of {} bytes, both nodes on this machine", bytes / frames.len());
+    println!("  strict verification alone, {} cores: {:.2} s", cores(), verifying.as_secs_f64());
+    println!("  start of the node to the last record stored and shown: {:.2} s (limit 10 s)", took.as_secs_f64());
+    println!("  ratio: {:.2} (at least 0.5)", verifying.as_secs_f64() / took.as_secs_f64());
+    for (end, usage) in [("source", source), ("reader", reader)] {
+        println!("  {end}: peak {} MiB resident (limit 150 MiB), {:.2} s of CPU", usage.peak_mib, usage.cpu_s);
+    }
+}
+
+/// Has Army1 write all the records and puts them into its store.
+fn fill(home: &Path) -> (Vec<Frame>, UnitId) {
+    let now = UNIX_EPOCH.elapsed().unwrap();
+    let now_ms = u64::try_from(now.as_millis()).unwrap();
+    let bytes = std::fs::read(home.join("roster.cbor")).unwrap();
+    let roster = Roster::decode(&bytes, Timestamp::from_ms(now_ms)).unwrap();
+    let KeyFile::Open { identity, .. } = muster_keys::load(&home.join("role.key")).unwrap() else {
+        panic!("the key has no passphrase")
+    };
+    let unit_id = roster.unit();
+    let mut unit = records::Unit::of(roster.into(), [("Army1", identity)]);
+    let mut write = |n: u64| {
+        let text = if n == 0 { format!("{TEXT}{FIRST}") } else { TEXT.to_owned() };
+        unit.post("Army1", "army", now_ms - AGE_MS + n, &text)
+    };
+    let records: Vec<Permitted> = (0..RECORDS).map(&mut write).collect();
+    let mut disk = Disk::open(&home.join("muster.redb")).unwrap();
+    for batch in records.chunks(COMMIT_RECORDS) {
+        disk.append(batch).unwrap();
+    }
+    (records.iter().map(|record| record.frame().clone()).collect(), unit_id)
+}
+
+/// Checks every signature once, on as many threads as there are cores.
+fn verify_on_all_cores(frames: &[Frame], unit: UnitId) -> Duration {
+    let began = Instant::now();
+    thread::scope(|scope| {
+        for part in frames.chunks(frames.len().div_ceil(cores())) {
+            scope.spawn(move || {
+                for frame in part {
+                    Verified::check(frame.clone(), unit).unwrap();
+                }
+            });
+        }
+    });
+    began.elapsed()
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Starts a node that has everything and one that has nothing; returns how long the latter took, and what both used.
+fn catch_up(unit: &Unit) -> (Duration, Usage, Usage) {
+    let mut source = unit.start("Army1", &[]);
+    let address = source.address();
+    let mut args = start_args(&[&address]);
+    args.push("--plain");
+    let began = Instant::now();
+    let mut reader = unit.command("Army2", args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(reader.stdout.take().unwrap()).lines().map_while(Result::ok);
+    // Newest first: the first record is the last to arrive.
+    assert!(lines.any(|line| line.ends_with(FIRST)), "the node has ended");
+    let took = began.elapsed();
+    let usages = (Usage::of(source.id()), Usage::of(reader.id()));
+    end(&mut reader, lines);
+    (took, usages.0, usages.1)
+}
+
+/// Ends a node by the end of its input and waits for it.
+fn end(node: &mut Child, lines: impl Iterator<Item = String>) {
+    drop(node.stdin.take());
+    lines.for_each(drop);
+    assert!(node.wait().unwrap().success());
+}
+
+/// What a process has used so far.
+struct Usage {
+    peak_mib: u64,
+    cpu_s: f64,
+}
+
+impl Usage {
+    fn of(process: u32) -> Self {
+        /// The kernel's clock ticks a second, as it tells them to programs (proc(5)): 100 on every Linux.
+        const TICKS_PER_S: f64 = 100.0;
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        let peak_kib: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+        // After the name, which may hold anything, in brackets; user and system time are fields 14 and 15.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        let ticks: f64 = fields[11..13].iter().map(|field| field.parse::<f64>().unwrap()).sum();
+        Self { peak_mib: peak_kib / 1024, cpu_s: ticks / TICKS_PER_S }
+    }
+}
+
+/// The bare work: one core's strict verifications.
+#[divan::bench]
+fn strict_verification(bencher: Bencher<'_, '_>) {
+    const COUNT: u64 = 1000;
+    let mut unit = records::Unit::found();
+    let frames: Vec<Frame> = unit.army_talk(COUNT).iter().map(|record| record.frame().clone()).collect();
+    bencher.counter(ItemsCount::new(frames.len())).bench_local(|| {
+        for frame in &frames {
+            Verified::check(frame.clone(), unit.roster.unit()).unwrap();
+        }
+    });
+}
