@@ -74,7 +74,7 @@ impl Session {
         let Ports { requests, mut events, entries, lines } = ports;
         let mut entries = Some(entries);
         loop {
-            let takes_entries = self.chat.is_ready() && self.asks.is_empty();
+            let takes_entries = self.leaving.is_some() || (self.chat.is_ready() && self.asks.is_empty());
             tokio::select! {
                 slot = requests.reserve(), if !self.asks.is_empty() => match (slot, self.asks.pop_front()) {
                     (Ok(slot), Some(ask)) => slot.send(ask),
@@ -100,10 +100,14 @@ impl Session {
                 () = until(self.explain_at) => self.explain(),
                 () = until(self.leaving) => break,
             }
-            if self.leaving.is_some() {
-                // Whoever waits to hand something in learns that nobody takes it.
-                entries = None;
+            if let (Some(_), Some(entries)) = (self.leaving, &mut entries) {
+                // Whoever hands something in from now on learns that nobody takes it; what is on its way is dropped.
+                entries.close();
             }
+        }
+        if let Some(mut entries) = entries {
+            entries.close();
+            while entries.recv().await.is_some() {}
         }
     }
 
@@ -114,6 +118,7 @@ impl Session {
 
     fn on_entry(&mut self, entry: Entry) {
         match entry {
+            _ if self.leaving.is_some() => {}
             Entry::Line(line) => {
                 let outputs = self.chat.on_line(&line);
                 self.carry_out(outputs);
@@ -301,8 +306,7 @@ mod tests {
         ends.say("logmeout").await;
         assert!(matches!(ends.requests.recv().await, Some(Request::Leave { patient: true })));
         let (wanted, prompt) = oneshot::channel();
-        // Whether the session takes it or not, it is dropped.
-        let _refused = ends.entries.send(Entry::Prompt(wanted)).await;
+        drop(ends.entries.send(Entry::Prompt(wanted)).await);
         assert!(prompt.await.is_err());
     }
 
