@@ -9,7 +9,7 @@ use muster_roles::{GroupId, Roster, Timestamp};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use crate::engine::policy::Permitted;
-use crate::engine::store::{Fate, Store};
+use crate::engine::store::{Fate, Shed, Store};
 use crate::engine::sync::SyncId;
 use crate::engine::wire::RecordId;
 
@@ -43,6 +43,8 @@ pub enum Job {
         /// The oldest time to keep.
         before: Timestamp,
     },
+    /// Drop the oldest of what is carried for others; answered only if there was any to drop, or it fails.
+    Shed(Shed),
     /// Take out what this roster does not permit; always answered.
     Rejudge(Arc<Roster>),
 }
@@ -52,6 +54,11 @@ pub enum Job {
 pub enum Outcome {
     /// These are on disk: the records of one or several batches in their order, each with what became of it.
     Committed(Vec<(Permitted, Fate)>),
+    /// What is carried for others and older than this is not in the store any more.
+    Shed {
+        /// The oldest time that is kept of it.
+        before: Timestamp,
+    },
     /// These are not in the store any more.
     Withdrawn(Vec<(GroupId, BTreeSet<SyncId>)>),
     /// These are not on disk, nor is any later one going to be; empty where something other than storing failed.
@@ -123,6 +130,14 @@ impl Writing {
             }
             Job::Prune { before } => match self.attempt(|disk| disk.prune(before)) {
                 Some(records) => tracing::debug!(records, "pruned the store"),
+                None => self.answer(Outcome::Failed(Vec::new())),
+            },
+            Job::Shed(shed) => match self.attempt(|disk| disk.shed(&shed)) {
+                Some(Some(before)) => {
+                    tracing::info!(before_ms = before.ms(), "dropped the oldest of what is carried for others");
+                    self.answer(Outcome::Shed { before });
+                }
+                Some(None) => {}
                 None => self.answer(Outcome::Failed(Vec::new())),
             },
             Job::Rejudge(roster) => {

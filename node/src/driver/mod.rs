@@ -210,6 +210,7 @@ impl Driver {
                 Effect::Refused { request, reason } => self.screen.show(Event::Refused { request, reason }),
                 Effect::RosterChanged(roster) => self.on_roster(roster).await?,
                 Effect::Prune { before } => self.write(Job::Prune { before }).await?,
+                Effect::Shed(shed) => self.write(Job::Shed(shed)).await?,
                 Effect::Sync(effect) => self.synchronise(effect).await?,
                 Effect::Notice(notice) => self.on_notice(notice),
             }
@@ -315,6 +316,7 @@ impl Driver {
     async fn on_outcome(&mut self, outcome: Outcome) -> Result<(), RunError> {
         match outcome {
             Outcome::Committed(records) => self.feed(Input::Committed { records }).await,
+            Outcome::Shed { before } => self.feed(Input::Shed { before }).await,
             Outcome::Withdrawn(withdrawn) => {
                 for (group, names) in withdrawn {
                     self.feed(Input::Sync(SyncInput::Withdrawn { group, names })).await?;

@@ -21,7 +21,8 @@ use crate::ui::{Event, HISTORY_ROWS};
 
 /// Reads what the engine must know of the store when it starts.
 pub(super) fn boot(disk: &Disk, roster: &Roster, me: &PublicKey, carry: Carry) -> Result<Boot, DiskError> {
-    let mut boot = Boot { newest: disk.newest()?, carry, waiting: disk.waiting()?, ..Boot::default() };
+    let (newest, floor, waiting) = (disk.newest()?, disk.floor()?, disk.waiting()?);
+    let mut boot = Boot { newest, carry, waiting, floor, ..Boot::default() };
     for group in roster.groups() {
         if let Some(seq) = disk.last_seq(group, me)? {
             boot.last_seq.insert(group.clone(), seq);

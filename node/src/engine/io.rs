@@ -7,7 +7,7 @@ use muster_keys::PublicKey;
 use muster_roles::{Denial, GroupId, MemberName, Roster, Timestamp};
 
 use super::policy::Permitted;
-use super::store::Fate;
+use super::store::{Fate, Shed};
 use super::sync::{SessionId, SyncEffect, SyncId};
 use super::time::UnixMillis;
 use super::verify::Verified;
@@ -54,6 +54,11 @@ pub enum Input {
     CommitFailed {
         /// The records that were not stored.
         records: Vec<Permitted>,
+    },
+    /// The store has dropped something for [`Effect::Shed`].
+    Shed {
+        /// The time before which nothing of the groups that are carried for others is left.
+        before: Timestamp,
     },
     /// An [`Effect::Publish`] has been carried out, or not.
     Published {
@@ -221,6 +226,8 @@ pub enum Effect {
         /// The oldest time that is kept.
         before: Timestamp,
     },
+    /// Too much may be carried for others: drop the oldest of it, and answer [`Input::Shed`] if there was any to drop.
+    Shed(Shed),
     /// Something for synchronisation.
     Sync(SyncEffect),
     /// Something a person should know.

@@ -14,6 +14,7 @@ pub mod verify;
 pub mod view;
 pub mod wire;
 
+mod carried;
 mod held;
 mod outbox;
 mod recent;

@@ -13,12 +13,13 @@ use std::sync::Arc;
 use muster_keys::{Identity, PublicKey};
 use muster_roles::{GroupId, Keyring, Roster, Timestamp};
 
+use super::carried::Carried;
 use super::held::Held;
 use super::io::{Effect, Input, SyncInput};
 use super::outbox::Outbox;
 use super::policy::{Carry, Limiter};
 use super::recent::Recent;
-use super::store::Stored;
+use super::store::{CARRY_QUOTA_BYTES, Stored};
 use super::sync::{SessionId, Sync, SyncEffect};
 use super::time::{Clock, UnitTime, UnixMillis};
 use super::unsent::Unsent;
@@ -33,7 +34,7 @@ const MAX_APPENDING: usize = 4096;
 const MAX_EARLY_DOCUMENTS: usize = 16;
 
 /// What the engine must know of the store when it starts.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Boot {
     /// This member's highest `seq` in each group.
     pub last_seq: BTreeMap<GroupId, u64>,
@@ -43,6 +44,24 @@ pub struct Boot {
     pub carry: Carry,
     /// This member's records that nobody else had yet, oldest first in each group.
     pub waiting: Vec<Stored>,
+    /// Bytes that may be stored of groups that the member may not read.
+    pub quota_bytes: u64,
+    /// The time before which nothing of them is left, because there was no room.
+    pub floor: Timestamp,
+}
+
+impl Default for Boot {
+    /// An empty store.
+    fn default() -> Self {
+        Self {
+            last_seq: BTreeMap::new(),
+            newest: Timestamp::ZERO,
+            carry: Carry::default(),
+            waiting: Vec::new(),
+            quota_bytes: CARRY_QUOTA_BYTES,
+            floor: Timestamp::ZERO,
+        }
+    }
 }
 
 /// Everything a node knows and decides by.
@@ -68,6 +87,7 @@ pub struct State {
     held: Held,
     early_documents: Vec<Vec<u8>>,
     carry: Carry,
+    carried: Carried,
     sync: Sync,
     /// Where the records that are being stored came from, in the order in which the store answers for them.
     appending: VecDeque<Batch>,
@@ -112,6 +132,7 @@ impl State {
             held: Held::default(),
             early_documents: Vec::new(),
             carry: boot.carry,
+            carried: Carried::new(boot.quota_bytes, boot.floor),
             sync: Sync::default(),
             appending: VecDeque::new(),
             store_failed: false,
@@ -123,7 +144,14 @@ impl State {
     /// Says what is to be done before anything has happened.
     pub fn start(&mut self) -> Vec<Effect> {
         let groups = self.carry.groups(&self.roster, &self.me);
-        sync_effects(self.sync.carry(groups))
+        let mut effects = sync_effects(self.sync.carry(groups));
+        if let Some(member) = self.roster.member(&self.me) {
+            let own = self.roster.groups().filter(|group| member.role.may_read(group));
+            self.carried.set_own(own.cloned().collect());
+            effects.push(Effect::Shed(self.carried.shed()));
+        }
+        self.sync.set_floors(|group| self.carried.floor(group));
+        effects
     }
 
     /// Takes in one thing that happened when this device's clock showed `wall`, and says what is to be done about it.
@@ -134,6 +162,11 @@ impl State {
             Input::Gossip { handle, group, bytes } => self.on_gossip(handle, &group, &bytes, now),
             Input::Committed { records } => self.on_committed(&records),
             Input::CommitFailed { records } => self.on_commit_failed(&records),
+            Input::Shed { before } => {
+                self.carried.raise_floor(before);
+                self.sync.drop_below(|group| self.carried.floor(group));
+                Vec::new()
+            }
             Input::Published { group, outcome } => self.on_published(&group, outcome),
             Input::Listener { group } => {
                 self.outbox.listener(&group);

@@ -144,6 +144,19 @@ impl Sync {
         }
     }
 
+    /// Sets how far back each group is kept, and compared.
+    pub(super) fn set_floors(&mut self, floor: impl Fn(&GroupId) -> Timestamp) {
+        for (group, index) in &mut self.indexes {
+            index.set_floor(floor(group));
+        }
+    }
+
+    /// Does the same, and forgets what the store has dropped.
+    pub(super) fn drop_below(&mut self, floor: impl Fn(&GroupId) -> Timestamp) {
+        self.set_floors(floor);
+        self.indexes.values_mut().for_each(|index| index.prune(index.floor()));
+    }
+
     /// Takes records out that a newer roster forbids, and asks anew for what an older one refused.
     pub(super) fn rejudge(&mut self, group: &GroupId, removed: &BTreeSet<SyncId>) {
         if let Some(index) = self.indexes.get_mut(group) {

@@ -10,6 +10,7 @@
     unreachable_pub
 )]
 
+mod carrying;
 mod clocks;
 #[path = "../forge/mod.rs"]
 mod forge;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use fastrand::Rng;
 use muster::engine::io::{Effect, GossipHandle, Input, Notice, PublishOutcome, RequestId, SyncInput, Verdict};
 use muster::engine::policy::Permitted;
-use muster::engine::store::{RETENTION_MS, Store};
+use muster::engine::store::{RETENTION_MS, Shed, Store};
 use muster::engine::sync::{MAX_FRAME_LEN, SessionId, SyncEffect, SyncId};
 use muster::engine::time::UnixMillis;
 use muster::engine::verify::check_records;
@@ -56,6 +56,7 @@ enum Happening {
     Say { node: usize, group: GroupId, text: String },
     Gossip { node: usize, group: GroupId, message: Vec<u8> },
     Commit { node: usize, records: Vec<Permitted> },
+    Shed { node: usize, shed: Shed },
     Published { node: usize, group: GroupId, outcome: PublishOutcome },
     Tick { node: usize },
     Meet { a: usize, b: usize },
@@ -93,6 +94,17 @@ pub struct World {
 impl World {
     /// A mesh of the given members; every node has a few random neighbours and all are connected.
     pub fn new(seed: u64, roster: &Arc<Roster>, identities: Vec<Identity>, weather: Weather) -> Self {
+        Self::with_boot(seed, roster, identities, weather, &Boot::default())
+    }
+
+    /// The same, with nodes that begin like this.
+    pub fn with_boot(
+        seed: u64,
+        roster: &Arc<Roster>,
+        identities: Vec<Identity>,
+        weather: Weather,
+        boot: &Boot,
+    ) -> Self {
         let mut rng = Rng::with_seed(seed);
         let links = links(identities.len(), &mut rng);
         let nodes = identities
@@ -100,7 +112,7 @@ impl World {
             .zip(links)
             .map(|(identity, neighbours)| SimNode {
                 role: roster.member(&identity.public()).expect("a member").role,
-                state: State::new(identity, roster.clone(), Boot::default()),
+                state: State::new(identity, roster.clone(), boot.clone()),
                 store: MemStore::default(),
                 shown: Vec::new(),
                 refused: 0,
@@ -251,6 +263,11 @@ impl World {
                 let fates = self.nodes[node].store.append(&records).expect("memory does not fail");
                 self.feed(node, Input::Committed { records: records.into_iter().zip(fates).collect() });
             }
+            Happening::Shed { node, shed } => {
+                if let Some(before) = self.nodes[node].store.shed(&shed).expect("memory does not fail") {
+                    self.feed(node, Input::Shed { before });
+                }
+            }
             Happening::Published { node, group, outcome } => self.feed(node, Input::Published { group, outcome }),
             Happening::Tick { node } => {
                 let random = self.rng.u64(..);
@@ -345,6 +362,7 @@ impl World {
             }
             Effect::Show(row) => self.show(node, row),
             Effect::Refused { .. } => self.nodes[node].refused += 1,
+            Effect::Shed(shed) => self.schedule(1, Happening::Shed { node, shed }),
             Effect::Sync(effect) => self.carry_out_sync(node, effect),
             Effect::Prune { before } => {
                 let kept_ms = self.now.0 - before.ms();

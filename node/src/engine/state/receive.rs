@@ -1,6 +1,6 @@
 //! Others' records, by gossip and by sessions: judged, and handed to the store.
 
-use muster_roles::{GroupId, Timestamp};
+use muster_roles::GroupId;
 
 use super::{MAX_APPENDING, State, sync_effects};
 use crate::engine::io::{Effect, GossipHandle, Verdict};
@@ -8,7 +8,7 @@ use crate::engine::policy::{Permitted, check_time};
 use crate::engine::sync::{SessionId, SyncId};
 use crate::engine::time::UnixMillis;
 use crate::engine::verify::Verified;
-use crate::engine::wire::{self, Frame};
+use crate::engine::wire::{self, Frame, Header};
 
 /// Why a received record is not to be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl State {
         if self.recent.contains(&frame.id()) {
             return Err(Unfit::Known);
         }
-        if !self.is_timely(frame.header().time, now) {
+        if !self.is_timely(frame.header(), now) {
             return Err(Unfit::Useless);
         }
         let Ok(record) = Verified::check(frame, self.roster.unit()) else {
@@ -130,9 +130,10 @@ impl State {
         if by_its_own_documents { Unfit::Invalid } else { Unfit::Useless }
     }
 
-    /// Tells whether a record's time lies in the week that is kept, and not too far ahead.
-    fn is_timely(&self, time: Timestamp, now: UnixMillis) -> bool {
-        check_time(time, self.clock.present(now), now).is_ok()
+    /// Tells whether a record's time lies in what is kept of its group, and not too far ahead.
+    fn is_timely(&self, header: &Header, now: UnixMillis) -> bool {
+        header.time >= self.carried.floor(&header.group)
+            && check_time(header.time, self.clock.present(now), now).is_ok()
     }
 
     /// Judges records that a session has brought, like any other: the member at its other end answers for nothing.
@@ -170,7 +171,7 @@ impl State {
 
     /// As [`State::judge_record`], but for a session's records: the session bounds them, not their authors' buckets.
     fn judge_brought(&mut self, record: Verified, now: UnixMillis) -> Result<Permitted, Unfit> {
-        if !self.is_timely(record.frame().header().time, now) {
+        if !self.is_timely(record.frame().header(), now) {
             return Err(Unfit::Useless);
         }
         self.judge_verified(record, now, Source::Session)

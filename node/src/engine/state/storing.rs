@@ -25,6 +25,7 @@ impl State {
         for (record, fate) in records {
             if *fate == Fate::New {
                 let header = record.frame().header();
+                self.carried.count(&header.group, record.frame().bytes().len());
                 names.entry(&header.group).or_default().push(SyncId::new(header.time, &record.frame().id()));
                 // What this member may not read, or has no key for, is carried for others and shown to nobody.
                 if let Ok(row) = self.reader().row(&Stored::from(record)) {
@@ -36,6 +37,7 @@ impl State {
         for (group, names) in names {
             self.sync.stored(group, names);
         }
+        effects.extend(self.carried.check().map(Effect::Shed));
         for (_, fate) in records {
             effects.extend(self.settle(usize::from(*fate == Fate::New)));
         }

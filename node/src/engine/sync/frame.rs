@@ -42,6 +42,13 @@ pub enum Frame {
         /// A negentropy message, or nothing.
         round: Vec<u8>,
     },
+    /// The answer to a round that began too early: older records of the group are not kept here, compare from this time.
+    Since {
+        /// The group.
+        group: GroupId,
+        /// The oldest time that is kept.
+        from: Timestamp,
+    },
     /// The leader lacks these; answered by [`Frame::Records`], the last of which says so.
     Want {
         /// The group.
@@ -86,6 +93,8 @@ enum Fields {
     Compare(String, u64, u64, ByteBuf),
     #[serde(rename = "a")]
     Compared(String, ByteBuf),
+    #[serde(rename = "s")]
+    Since(String, u64),
     #[serde(rename = "w")]
     Want(String, Vec<ByteArray<32>>),
     #[serde(rename = "r")]
@@ -105,6 +114,7 @@ impl Frame {
                 Fields::Compare(name(group), from.to_u64(), to.to_u64(), bytes(round))
             }
             Self::Compared { group, round } => Fields::Compared(name(group), bytes(round)),
+            Self::Since { group, from } => Fields::Since(name(group), from.to_u64()),
             Self::Want { group, names } => {
                 Fields::Want(name(group), names.iter().map(|name| ByteArray::new(*name.as_bytes())).collect())
             }
@@ -140,6 +150,7 @@ impl Frame {
                 round: round.into_vec(),
             },
             Fields::Compared(name, round) => Self::Compared { group: group(name)?, round: round.into_vec() },
+            Fields::Since(name, from) => Self::Since { group: group(name)?, from: Timestamp::from_u64(from) },
             Fields::Want(name, names) if names.len() <= MAX_WANTED => Self::Want {
                 group: group(name)?,
                 names: names.into_iter().map(|name| SyncId::from_bytes(name.into_array())).collect(),

@@ -65,6 +65,7 @@ impl SyncId {
 #[derive(Debug, Default)]
 pub struct Index {
     names: Vec<SyncId>,
+    floor: Timestamp,
 }
 
 impl Index {
@@ -82,6 +83,17 @@ impl Index {
             self.names.sort();
             self.names.dedup();
         }
+    }
+
+    /// Sets the oldest time that is kept: what is older is not compared, and so not asked for.
+    pub fn set_floor(&mut self, floor: Timestamp) {
+        self.floor = floor;
+    }
+
+    /// Returns the oldest time that is kept.
+    #[must_use]
+    pub fn floor(&self) -> Timestamp {
+        self.floor
     }
 
     /// Takes out what is older than `before`.

@@ -62,10 +62,9 @@ pub(super) enum Session {
 /// The side that compares and asks.
 #[derive(Debug)]
 pub(super) struct Leading {
-    from: Timestamp,
     to: Timestamp,
-    /// Groups that are still being compared.
-    comparing: BTreeSet<GroupId>,
+    /// Groups that are still being compared, and from which time on.
+    comparing: BTreeMap<GroupId, Timestamp>,
     rounds: u32,
     /// What this side lacks; the newest last once all is compared.
     lacking: Vec<(SyncId, GroupId)>,
@@ -91,13 +90,13 @@ impl Session {
         unsent: &Unsent,
     ) -> Self {
         let stored = |(group, index): (&GroupId, &Index)| {
-            let names = unsent.names(group, from, to).into_iter().filter(|name| index.contains(name));
+            let names =
+                unsent.names(group, from.max(index.floor()), to).into_iter().filter(|name| index.contains(name));
             (group.clone(), names.collect())
         };
         Self::Leading(Leading {
-            from,
             to,
-            comparing: indexes.keys().cloned().collect(),
+            comparing: indexes.iter().map(|(group, index)| (group.clone(), from.max(index.floor()))).collect(),
             rounds: 0,
             lacking: Vec::new(),
             other_lacks: false,
@@ -117,12 +116,8 @@ impl Session {
     /// Opens the comparison of every group at once: of two nodes in step, one round trip settles all.
     pub(super) fn compare_all(&self, indexes: &BTreeMap<GroupId, Index>) -> Result<Vec<Step>, Broken> {
         let Self::Leading(leading) = self else { return Err(Broken::Unexpected) };
-        let (from, to) = (leading.from, leading.to);
-        let compare = |(group, index): (&GroupId, &Index)| {
-            let round = index.window(from, to).opening().map_err(|_| Broken::Round)?;
-            Ok(Step::Send(Frame::Compare { group: group.clone(), from, to, round }))
-        };
-        let steps: Vec<Step> = indexes.iter().map(compare).collect::<Result<_, Broken>>()?;
+        let open = |(group, from): (&GroupId, &Timestamp)| Some(leading.open(group, *from, indexes.get(group)?));
+        let steps: Vec<Step> = leading.comparing.iter().filter_map(open).collect::<Result<_, Broken>>()?;
         Ok(if steps.is_empty() { vec![Step::Finish] } else { steps })
     }
 
@@ -136,6 +131,7 @@ impl Session {
             (Self::Leading(leading), Frame::Compared { group, round }) => {
                 leading.on_compared(group, &round, indexes, is_refused)
             }
+            (Self::Leading(leading), Frame::Since { group, from }) => leading.on_since(group, from, indexes),
             (Self::Leading(leading), Frame::Records { group, records, last }) => {
                 leading.on_records(group, records, last)
             }
@@ -167,6 +163,32 @@ impl Session {
 }
 
 impl Leading {
+    /// Opens the comparison of a group.
+    fn open(&self, group: &GroupId, from: Timestamp, index: &Index) -> Result<Step, Broken> {
+        let round = index.window(from, self.to).opening().map_err(|_| Broken::Round)?;
+        Ok(Step::Send(Frame::Compare { group: group.clone(), from, to: self.to, round }))
+    }
+
+    /// The other side keeps less of a group: what it has dropped is not missing there, so the comparison begins anew.
+    fn on_since(
+        &mut self,
+        group: GroupId,
+        since: Timestamp,
+        indexes: &BTreeMap<GroupId, Index>,
+    ) -> Result<Vec<Step>, Broken> {
+        let from = self.comparing.get_mut(&group).filter(|from| **from < since).ok_or(Broken::Unexpected)?;
+        *from = since;
+        self.rounds += 1;
+        if let Some(unsent) = self.unsent.get_mut(&group) {
+            // Whether the other side ever had these, it does not say.
+            unsent.retain(|name| since <= name.time());
+        }
+        match indexes.get(&group) {
+            Some(index) if since < self.to && self.rounds < MAX_ROUNDS => Ok(vec![self.open(&group, since, index)?]),
+            _ => Ok(self.settled(&group)),
+        }
+    }
+
     fn on_compared(
         &mut self,
         group: GroupId,
@@ -174,13 +196,11 @@ impl Leading {
         indexes: &BTreeMap<GroupId, Index>,
         is_refused: impl Fn(&GroupId, &SyncId) -> bool,
     ) -> Result<Vec<Step>, Broken> {
-        if !self.comparing.contains(&group) {
-            return Err(Broken::Unexpected);
-        }
+        let from = *self.comparing.get(&group).ok_or(Broken::Unexpected)?;
         self.rounds += 1;
         let is_carried = !round.is_empty();
         let next = match indexes.get(&group) {
-            Some(index) if is_carried => self.compare_on(&group, round, index, is_refused)?,
+            Some(index) if is_carried => self.compare_on(&group, from, round, index, is_refused)?,
             // Not carried at the other end, or not here any more.
             _ => None,
         };
@@ -188,29 +208,35 @@ impl Leading {
         if let Some(round) = next
             && self.rounds < MAX_ROUNDS
         {
-            return Ok(vec![Step::Send(Frame::Compare { group, from: self.from, to: self.to, round })]);
+            return Ok(vec![Step::Send(Frame::Compare { group, from, to: self.to, round })]);
         }
-        self.comparing.remove(&group);
         let unsent = self.unsent.remove(&group).filter(|names| is_carried && !is_cut_off && !names.is_empty());
-        let held = unsent.map(|names| Step::Held(group, names));
+        let held = unsent.map(|names| Step::Held(group.clone(), names));
+        Ok(held.into_iter().chain(self.settled(&group)).collect())
+    }
+
+    /// Nothing more is to be found out about a group; after the last one it is asked for what is lacking.
+    fn settled(&mut self, group: &GroupId) -> Vec<Step> {
+        self.comparing.remove(group);
         if !self.comparing.is_empty() {
-            return Ok(held.into_iter().collect());
+            return Vec::new();
         }
         self.lacking.sort();
         self.lacking.dedup();
         let behind = self.other_lacks.then_some(Step::Send(Frame::Behind));
-        Ok(held.into_iter().chain(behind).chain(self.ask()).collect())
+        behind.into_iter().chain(self.ask()).collect()
     }
 
     /// Learns from one round what either side lacks; returns the next one, if there is still something to find out.
     fn compare_on(
         &mut self,
         group: &GroupId,
+        from: Timestamp,
         round: &[u8],
         index: &Index,
         is_refused: impl Fn(&GroupId, &SyncId) -> bool,
     ) -> Result<Option<Vec<u8>>, Broken> {
-        let window = index.window(self.from, self.to);
+        let window = index.window(from, self.to);
         let mut negentropy = Negentropy::borrowed(&window, MAX_ROUND_LEN).map_err(|_| Broken::Round)?;
         negentropy.set_initiator();
         let (mut here, mut there) = (Vec::new(), Vec::new());
@@ -223,7 +249,8 @@ impl Leading {
         }
         let room = MAX_NAMES.saturating_sub(self.lacking.len());
         let names = there.iter().map(|id: &Id| SyncId::from_bytes(*id.as_bytes()));
-        let in_window = |name: &SyncId| self.from <= name.time() && name.time() < self.to;
+        let kept = from.max(index.floor());
+        let in_window = |name: &SyncId| kept <= name.time() && name.time() < self.to;
         let wanted = names.filter(|name| in_window(name) && !is_refused(group, name)).take(room);
         self.lacking.extend(wanted.map(|name| (name, group.clone())).collect::<Vec<_>>());
         Ok(next)
@@ -274,6 +301,9 @@ impl Following {
         }
         let round = match indexes.get(&group) {
             None => Vec::new(),
+            Some(index) if from < index.floor() => {
+                return Ok(vec![Step::Send(Frame::Since { group, from: index.floor() })]);
+            }
             Some(index) => {
                 let window = index.window(from, to);
                 Negentropy::borrowed(&window, MAX_ROUND_LEN)

@@ -117,6 +117,50 @@ fn the_week_is_compared_and_not_what_gossip_still_carries() {
     assert_eq!(play(&mut node([]), &mut node([old, young, due])).0, [due]);
 }
 
+/// The same node, which has dropped everything older than this.
+fn keeping_since(mut sync: Sync, ms: u64) -> Sync {
+    sync.drop_below(|_| Timestamp::from_ms(ms));
+    sync
+}
+
+#[test]
+fn what_one_side_had_to_drop_is_neither_asked_for_nor_offered_again() {
+    let all: Vec<SyncId> = (0..1000).map(|n| name(NOW.0 - 100_000 + n * 10, n)).collect();
+    let floor = NOW.0 - 95_000;
+    let short = || keeping_since(node(all.clone()), floor);
+    assert_eq!(play(&mut short(), &mut node(all.clone())), (vec![], 2), "the side that dropped leads");
+    let mut leader = node(all.clone());
+    let mut follower = short();
+    assert_eq!(play(&mut leader, &mut follower), (vec![], 4), "one round trip more to learn of it");
+    assert!(follower.due.is_empty(), "it is not told that it lacks anything");
+    let shorter = || keeping_since(node(all.clone()), floor + 2000);
+    assert_eq!(play(&mut short(), &mut shorter()), (vec![], 4));
+    assert_eq!(play(&mut shorter(), &mut short()), (vec![], 2));
+    assert_eq!(play(&mut node(all.clone()), &mut keeping_since(node([]), NOW.0)), (vec![], 2), "nothing is left");
+}
+
+#[test]
+fn who_keeps_less_still_gets_what_is_newer() {
+    let all: Vec<SyncId> = (0..1000).map(|n| name(NOW.0 - 100_000 + n * 10, n)).collect();
+    let mut short = keeping_since(node(all.iter().copied().take(600)), NOW.0 - 95_000);
+    let (wanted, _) = play(&mut short, &mut node(all.clone()));
+    assert_eq!(wanted.len(), 400);
+    let mut full = node(all.iter().copied().filter(|name| name.time().ms() % 20 == 0));
+    let (wanted, _) = play(&mut full, &mut keeping_since(node(all), NOW.0 - 95_000));
+    assert_eq!(wanted.len(), 250, "of what the other side still has");
+}
+
+#[test]
+fn a_floor_that_does_not_rise_ends_the_session() {
+    for from in [0, NOW.0 - RETENTION_MS] {
+        let mut sync = node([]);
+        sync.connected.insert(key(2));
+        sync.opened(SessionId(1), key(2), true, &key(1), NOW, &Unsent::default());
+        let since = Frame::Since { group: army(), from: Timestamp::from_ms(from) };
+        assert_eq!(sync.frame(SessionId(1), &since.encode()), [SyncEffect::Close(SessionId(1))]);
+    }
+}
+
 #[test]
 fn a_group_that_the_other_does_not_carry_is_left_alone() {
     let mut other = Sync::default();
@@ -212,6 +256,7 @@ fn frames() -> impl Strategy<Value = Frame> {
             records,
             last
         }),
+        any::<u64>().prop_map(|from| Frame::Since { group: army(), from: Timestamp::from_u64(from) }),
         Just(Frame::Behind),
     ]
 }
