@@ -293,6 +293,7 @@ impl Sync {
         let session = if leading { Session::lead(&self.indexes, window(now), unsent) } else { Session::follow() };
         self.sessions.insert(id, Open { peer, session, brought: 0 });
         if leading {
+            self.indexes.values_mut().for_each(Index::settle);
             effects.extend(self.step(id, |session, indexes, _| session.compare_all(indexes)));
         }
         effects
@@ -301,6 +302,11 @@ impl Sync {
     /// A frame came in.
     pub(super) fn frame(&mut self, id: SessionId, bytes: &[u8]) -> Vec<SyncEffect> {
         let frame = Frame::decode(bytes);
+        if let Ok(Frame::Compare { group, .. } | Frame::Compared { group, .. } | Frame::Since { group, .. }) = &frame
+            && let Some(index) = self.indexes.get_mut(group)
+        {
+            index.settle();
+        }
         self.step(id, |session, indexes, refused| {
             session.on_frame(frame?, indexes, |group, name| {
                 refused.get(group).is_some_and(|refused| refused.names.contains(name))

@@ -1,5 +1,7 @@
 //! What a group holds, as reconciliation sees it: a sorted set of short names.
 
+use std::collections::BTreeSet;
+
 use muster_roles::Timestamp;
 use negentropy::{Bound, Error, Id, Item, NegentropyStorageBase};
 
@@ -61,27 +63,46 @@ impl SyncId {
     }
 }
 
+/// Late names that are kept aside whatever the size of the set: merging them would cost more than finding them.
+const MIN_LATE: usize = 1024;
+
+/// One in so many names may be kept aside, so that what all the merging costs grows as the set does, not as its square.
+const LATE_SHARE: usize = 4;
+
 /// The names of one group's records, sorted; 32 bytes each.
+///
+/// New ones go to the end. Those that come late, as all do that a session brings, go aside first, and are merged into
+/// the rest when that is compared or they are too many.
 #[derive(Debug, Default)]
 pub struct Index {
     names: Vec<SyncId>,
+    /// Not among `names`.
+    late: BTreeSet<SyncId>,
     floor: Timestamp,
 }
 
 impl Index {
-    /// Takes in names, in any order and of any that are there already; costs a pass over the set, so give many at once.
+    /// Takes in names, in any order and of any that are there already.
     pub fn extend(&mut self, names: impl IntoIterator<Item = SyncId>) {
-        let held = self.names.len();
-        let newest = self.names.last().copied();
-        self.names.extend(names);
-        let in_order = self.names.get(held..).is_some_and(|new| {
-            new.is_sorted_by(|a, b| a < b)
-                && new.first().is_none_or(|first| newest.is_none_or(|newest| newest < *first))
-        });
-        if !in_order {
-            // Two sorted runs, as a rule: the sort merges them in one pass.
+        for name in names {
+            if self.names.last().is_none_or(|newest| *newest < name) && self.late.last().is_none_or(|late| *late < name)
+            {
+                self.names.push(name);
+            } else if self.names.binary_search(&name).is_err() {
+                self.late.insert(name);
+                if self.late.len() > MIN_LATE.max(self.names.len() / LATE_SHARE) {
+                    self.settle();
+                }
+            }
+        }
+    }
+
+    /// Merges late names with the others.
+    pub(super) fn settle(&mut self) {
+        if !self.late.is_empty() {
+            self.names.extend(std::mem::take(&mut self.late));
+            // Two sorted runs, which the sort merges in one pass.
             self.names.sort();
-            self.names.dedup();
         }
     }
 
@@ -100,32 +121,36 @@ impl Index {
     pub fn prune(&mut self, before: Timestamp) {
         let kept = self.names.partition_point(|name| name.time() < before);
         self.names.drain(..kept);
+        while self.late.first().is_some_and(|name| name.time() < before) {
+            self.late.pop_first();
+        }
     }
 
     /// Keeps only the names that `keep` picks.
     pub fn retain(&mut self, keep: impl Fn(&SyncId) -> bool) {
-        self.names.retain(keep);
+        self.names.retain(&keep);
+        self.late.retain(keep);
     }
 
     /// Tells whether a record is in the set.
     #[must_use]
     pub fn contains(&self, name: &SyncId) -> bool {
-        self.names.binary_search(name).is_ok()
+        self.names.binary_search(name).is_ok() || self.late.contains(name)
     }
 
     /// Returns how many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.names.len()
+        self.names.len() + self.late.len()
     }
 
     /// Tells whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.names.is_empty()
+        self.names.is_empty() && self.late.is_empty()
     }
 
-    /// Returns those with `from <= time < to`, for negentropy to compare.
+    /// Returns those with `from <= time < to`, for negentropy to compare; late ones only once they are settled.
     pub(super) fn window(&self, from: Timestamp, to: Timestamp) -> Window<'_> {
         let start = self.names.partition_point(|name| *name < SyncId::first_at(from));
         let end = self.names.partition_point(|name| *name < SyncId::first_at(to));

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use muster_keys::Identity;
+use negentropy::NegentropyStorageBase;
 use proptest::prelude::*;
 
 use super::*;
@@ -237,6 +238,32 @@ fn records_are_cut_into_frames_within_their_bound() {
     }
 }
 
+/// The names that reconciliation sees, in its order.
+fn compared(index: &Index) -> Vec<SyncId> {
+    let window = index.window(Timestamp::ZERO, Timestamp::from_u64(u64::MAX));
+    let mut names = Vec::new();
+    window
+        .iterate(0, window.size().unwrap(), &mut |item, _| {
+            names.push(SyncId::from_bytes(*item.id.as_bytes()));
+            Ok(true)
+        })
+        .unwrap();
+    names
+}
+
+#[test]
+fn names_that_come_newest_first_are_all_there_and_in_order() {
+    let names: Vec<SyncId> = (0..10_000).map(|n| name(NOW.0 - 20_000 + n, n)).collect();
+    let mut index = Index::default();
+    index.extend(names.iter().copied().step_by(2));
+    for late in names.rchunks(100) {
+        index.extend(late.iter().rev().copied());
+    }
+    assert_eq!(index.len(), names.len());
+    index.settle();
+    assert_eq!(compared(&index), names);
+}
+
 fn frames() -> impl Strategy<Value = Frame> {
     let bytes = || proptest::collection::vec(any::<u8>(), 0..300);
     prop_oneof![
@@ -288,16 +315,20 @@ proptest! {
 
     #[test]
     fn an_index_is_sorted_and_holds_each_name_once(batches in proptest::collection::vec(
-        proptest::collection::vec((0_u64..50, 0_u64..4), 0..20), 0..8,
+        (proptest::collection::vec((0_u64..50, 0_u64..4), 0..20), any::<bool>()), 0..8,
     )) {
         let mut index = Index::default();
         let mut model = BTreeSet::new();
-        for batch in batches {
+        for (batch, settles) in batches {
             let names: Vec<SyncId> = batch.into_iter().map(|(ms, n)| name(ms, n)).collect();
             model.extend(names.iter().copied());
             index.extend(names);
             prop_assert_eq!(index.len(), model.len());
             prop_assert!(model.iter().all(|name| index.contains(name)));
+            if settles {
+                index.settle();
+                prop_assert_eq!(compared(&index), model.iter().copied().collect::<Vec<_>>());
+            }
         }
         index.prune(Timestamp::from_ms(25));
         model.retain(|name| name.time() >= Timestamp::from_ms(25));
