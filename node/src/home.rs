@@ -2,6 +2,7 @@
 
 mod key;
 mod lock;
+mod peers;
 mod terminal;
 
 use std::fs::{self, File};
@@ -83,6 +84,12 @@ impl Home {
         self.dir.join("muster.log")
     }
 
+    /// Where is kept where members could be reached last.
+    #[must_use]
+    pub fn peers_path(&self) -> PathBuf {
+        self.dir.join("peers.cbor")
+    }
+
     fn lock_path(&self) -> PathBuf {
         self.dir.join("muster.lock")
     }
@@ -126,7 +133,7 @@ impl Home {
                 "move it aside and put the roster.cbor of another member of the unit in its place".to_owned(),
             )
         };
-        match read_bounded(&path) {
+        match read_bounded(&path, MAX_ROSTER_LEN) {
             Ok(bytes) => Roster::decode(&bytes, now).map_err(|error| refused(&error)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(self.no_unit()),
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Err(refused(&error)),
@@ -214,11 +221,11 @@ fn foreign(path: &Path, key: &PublicKey, roster: &Roster) -> CommandError {
     )
 }
 
-fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+fn read_bounded(path: &Path, max_len: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let read = File::open(path)?.take(MAX_ROSTER_LEN + 1).read_to_end(&mut bytes)?;
-    if read as u64 > MAX_ROSTER_LEN {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("longer than {MAX_ROSTER_LEN} bytes")));
+    let read = File::open(path)?.take(max_len.saturating_add(1)).read_to_end(&mut bytes)?;
+    if read as u64 > max_len {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("longer than {max_len} bytes")));
     }
     Ok(bytes)
 }

@@ -6,16 +6,16 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use libp2p::Multiaddr;
+use muster_roles::{Roster, Timestamp};
 use tokio::sync::{mpsc, watch};
 
-use super::time;
 use crate::config::Settings;
 use crate::disk::Disk;
 use crate::driver::{self, Parts};
 use crate::error::{CommandError, Kind};
 use crate::home::{Locking, Opened};
 use crate::log::{self, LogTo};
-use crate::net::{self, Carry};
+use crate::net::{self, Carry, Place};
 use crate::ui::{self, Event, Request};
 
 /// Where a node listens unless told otherwise: every interface, a port that is free, TCP and QUIC.
@@ -67,7 +67,8 @@ enum Screen {
 }
 
 pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandError> {
-    let (home, opened) = settings.open(Locking::Take, time::now())?;
+    // The device's clock may be wrong; what is too old is dropped once the unit's time is known.
+    let (home, opened) = settings.open(Locking::Take, Timestamp::ZERO)?;
     let screen = args.screen();
     let log_to = if screen == Screen::Headless { LogTo::Stderr } else { LogTo::File(&home.log_path()) };
     log::init(log_to, &settings.log_level)?;
@@ -80,7 +81,7 @@ pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandErr
         .map_err(|error| CommandError::failed("the node's tasks cannot be started").because(&error))?;
     let result = runtime.block_on(async {
         let roster = Arc::new(roster);
-        let network = args.network();
+        let network = args.network(home.read_places());
         let carry = network.carry;
         let net = net::start(network, &identity, roster.clone())
             .map_err(|error| CommandError::from_error(Kind::Failed, &error))?;
@@ -88,7 +89,9 @@ pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandErr
         let (events, events_rx) = mpsc::channel(ui::CHANNEL_LEN);
         let (stop_tx, stop) = watch::channel(false);
         let export_folders = vec![PathBuf::from("."), home.dir().to_owned()];
-        let keep_roster = Box::new(move |roster: &muster_roles::Roster| home.write_roster(roster));
+        let kept_in = home.clone();
+        let keep_roster = Box::new(move |roster: &Roster| kept_in.write_roster(roster));
+        let keep_places = Box::new(move |places: &[Place]| home.write_places(places));
         let ended_by = tokio::spawn(end_when_told(stop_tx));
         let shown = tokio::spawn(show(screen, requests_tx, events_rx));
         let ran = driver::run(Parts {
@@ -98,6 +101,7 @@ pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandErr
             disk,
             net,
             keep_roster,
+            keep_places,
             export_folders,
             requests,
             events,
@@ -127,12 +131,12 @@ impl StartArgs {
         }
     }
 
-    fn network(self) -> net::Config {
+    fn network(self, places: Vec<Place>) -> net::Config {
         let carry = match self.carry {
             CarryArg::All => Carry::All,
             CarryArg::Own => Carry::Own,
         };
-        net::Config { listen: self.listen, dial: self.dial, mdns: !self.no_mdns, carry }
+        net::Config { listen: self.listen, dial: self.dial, places, mdns: !self.no_mdns, carry }
     }
 }
 

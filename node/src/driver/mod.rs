@@ -1,5 +1,6 @@
 //! The one place where everything meets: a single loop that hands inputs to the engine and carries its effects out.
 
+mod places;
 mod reading;
 mod screen;
 
@@ -15,6 +16,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 
+pub use self::places::KeepPlaces;
+use self::places::Places;
 use self::reading::WeekOf;
 use self::screen::Screen;
 use crate::disk::Disk;
@@ -58,6 +61,8 @@ pub struct Parts {
     pub net: Net,
     /// Where a newer roster is kept.
     pub keep_roster: KeepRoster,
+    /// Where the members' addresses are kept.
+    pub keep_places: KeepPlaces,
     /// Where an export that the screen asks for may go: the first of these that can be written.
     pub export_folders: Vec<PathBuf>,
     /// What the screen asks.
@@ -104,6 +109,7 @@ struct Driver {
     writer: Writer,
     net: Net,
     keep_roster: KeepRoster,
+    places: Places,
     screen: Screen,
     connected: BTreeSet<PublicKey>,
     phase: Phase,
@@ -118,8 +124,8 @@ struct Driver {
 /// # Errors
 /// [`RunError`] says what failed; all that was acknowledged is stored in any case.
 pub async fn run(parts: Parts) -> Result<(), RunError> {
-    let Parts { identity, roster, carry, disk, net, keep_roster, export_folders, mut requests, events, mut stop } =
-        parts;
+    let Parts { identity, roster, carry, disk, net, keep_roster, keep_places, export_folders, events, .. } = parts;
+    let (mut requests, mut stop) = (parts.requests, parts.stop);
     let me = identity.public();
     let boot = reading::boot(&disk, &roster, &me, carry)?;
     let state = State::new(identity, roster, boot);
@@ -131,6 +137,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
         writer,
         net,
         keep_roster,
+        places: Places::new(keep_places),
         screen: Screen::new(events),
         connected: BTreeSet::new(),
         phase: Phase::Running,
@@ -184,6 +191,7 @@ impl Driver {
                     // Only spreads rounds in time and over members: without it they are merely regular.
                     let random = muster_keys::random_bytes().map(u64::from_le_bytes).unwrap_or_default();
                     self.feed(Input::Tick { random }).await?;
+                    self.places.tick(Instant::now());
                 }
                 () = until(self.phase), if !running => self.phase = Phase::Leaving { until: Instant::now(), patient: false },
             }
@@ -308,6 +316,7 @@ impl Driver {
                 let (theirs, ours) = (UnixMillis(theirs_ms), UnixMillis(ours_ms));
                 self.feed(Input::Clock { member, theirs, ours }).await?;
             }
+            net::Event::Places(places) => self.places.changed(places),
             net::Event::Slow(member) => self.feed(Input::Slow(member)).await?,
         }
         Ok(())
@@ -386,6 +395,7 @@ impl Driver {
         if let Err(error) = self.carry_out(effects).await {
             tracing::warn!(%error, "what has been sent could not be noted");
         }
+        self.places.save(Instant::now());
         let Self { writer, net, screen, .. } = self;
         if timeout(ENDING_LIMIT, writer.finish()).await.is_err() {
             tracing::error!("the store did not end in time");

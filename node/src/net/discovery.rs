@@ -10,8 +10,12 @@ use std::time::{Duration, Instant};
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 
+mod places;
+
 #[cfg(test)]
 mod tests;
+
+pub use self::places::MAX_PLACES;
 
 /// Peers in the book: a unit of 1,000, and some strangers.
 const MAX_PEERS: usize = 1024;
@@ -68,6 +72,7 @@ pub(crate) struct Book {
     own: BTreeSet<Multiaddr>,
     peers: BTreeMap<PeerId, Entry>,
     standing: BTreeMap<Multiaddr, Standing>,
+    places_changed: bool,
 }
 
 #[derive(Debug)]
@@ -77,6 +82,8 @@ struct Entry {
     addresses: Vec<Multiaddr>,
     /// Whether the peer has answered at the first of them.
     proven: bool,
+    /// Where it could be reached when last met.
+    good: Vec<Multiaddr>,
     state: State,
     failures: u32,
     seen: Instant,
@@ -102,7 +109,14 @@ enum State {
 impl Book {
     /// Opens an empty book for a node; the seed makes its waits differ from other nodes'.
     pub(crate) fn new(me: PeerId, seed: u64) -> Self {
-        Self { me, seed, own: BTreeSet::new(), peers: BTreeMap::new(), standing: BTreeMap::new() }
+        Self {
+            me,
+            seed,
+            own: BTreeSet::new(),
+            peers: BTreeMap::new(),
+            standing: BTreeMap::new(),
+            places_changed: false,
+        }
     }
 
     /// Adds an address that is to be dialled until somebody answers, and again when that peer is gone.
@@ -166,7 +180,9 @@ impl Book {
     /// Weighs every peer anew, after a change of the roster.
     pub(crate) fn reclassify(&mut self, class: impl Fn(&PeerId) -> Class) {
         for (peer, entry) in &mut self.peers {
-            entry.class = class(peer);
+            let class = class(peer);
+            self.places_changed |= class != entry.class && !entry.good.is_empty();
+            entry.class = class;
         }
     }
 
@@ -355,6 +371,7 @@ impl Entry {
             class,
             addresses: Vec::new(),
             proven: false,
+            good: Vec::new(),
             state: State::Idle { due },
             failures: 0,
             seen: now,

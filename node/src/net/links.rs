@@ -3,6 +3,7 @@
 //! Pure: the time is passed in, and what follows is left to the caller.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use libp2p::swarm::ConnectionId;
@@ -55,8 +56,8 @@ pub(crate) struct Link {
     pub(crate) peer: PeerId,
     /// The other end's role key, if it can be one.
     pub(crate) key: Option<PublicKey>,
-    /// Whether both ends are on this machine.
-    pub(crate) loopback: bool,
+    /// Where the other end is.
+    pub(crate) host: Option<IpAddr>,
     /// How far it has come.
     pub(crate) stage: Stage,
     member: bool,
@@ -89,6 +90,13 @@ pub(crate) struct Links {
     notes: BTreeMap<PeerId, Note>,
 }
 
+impl Link {
+    /// Returns whether both ends are on this machine.
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.host.is_some_and(|host| host.is_loopback())
+    }
+}
+
 impl Links {
     /// Takes in a new connection; false if it is one stranger too many, and to be closed.
     #[must_use]
@@ -98,7 +106,7 @@ impl Links {
         peer: PeerId,
         key: Option<PublicKey>,
         member: bool,
-        loopback: bool,
+        host: Option<IpAddr>,
         now: Instant,
     ) -> bool {
         let strangers = self.links.values().filter(|link| !link.member && link.stage != Stage::Closing).count();
@@ -106,7 +114,7 @@ impl Links {
         let link = Link {
             peer,
             key,
-            loopback,
+            host,
             stage: if fits { Stage::Hello } else { Stage::Closing },
             member,
             deadline: now + PROBATION,

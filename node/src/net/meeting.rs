@@ -8,12 +8,13 @@ use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId};
 use muster_keys::PublicKey;
 
-use super::Event;
 use super::clock;
 use super::discovery::{Class, dialable};
-use super::links::Stage;
+use super::links::{Link, Stage};
 use super::peer::{Named, peer_id, role_key};
 use super::task::Task;
+use super::translate::host;
+use super::{Event, Place};
 use crate::engine::hello::{
     self, Address, Hello, Judgement, MAX_LISTEN, MAX_PEER_ADDRESSES, MAX_PEERS, Request, Response,
 };
@@ -272,7 +273,7 @@ impl Task {
             tracing::debug!(peer = %Named(&peer), connection = %dead, "peer has restarted");
             self.shut(dead);
         }
-        let loopback = self.links.get(connection).is_some_and(|link| link.loopback);
+        let loopback = self.links.get(connection).is_some_and(Link::is_loopback);
         let listen = places(&hello.listen, loopback);
         if let Some(note) = self.links.note_mut(&peer) {
             note.digest = Some(hello.roster_digest);
@@ -282,7 +283,11 @@ impl Task {
             return;
         }
         let now = Instant::now();
+        let come_from = self.links.get(connection).and_then(|link| link.host);
+        let own: Vec<Multiaddr> = listen.iter().filter(|address| host(address) == come_from).cloned().collect();
         self.book.learn(peer, self.class(&peer), listen, loopback, now);
+        self.book.reachable(&peer, &own);
+        self.tell_places();
         for (key, addresses) in &hello.peers {
             let Some(other) = peer_id(key) else { continue };
             let class = self.class(&other);
@@ -290,6 +295,23 @@ impl Task {
                 self.book.learn(other, class, places(addresses, loopback), loopback, now);
             }
         }
+    }
+
+    /// Takes in where a member could be reached when the node last ran.
+    pub(super) fn recall(&mut self, place: &Place, now: Instant) {
+        if let Some(peer) = peer_id(&place.member) {
+            self.book.recall(peer, self.class(&peer), places(&place.addresses, true), now);
+        }
+    }
+
+    /// Reports where members can be reached, if that has changed.
+    pub(super) fn tell_places(&mut self) {
+        let Some(places) = self.book.changed_places() else { return };
+        let places = places.into_iter().filter_map(|(peer, addresses)| {
+            let addresses = addresses.iter().map(Multiaddr::to_vec).collect();
+            Some(Place { member: role_key(&peer)?, addresses })
+        });
+        self.reports.tell(Event::Places(places.collect()));
     }
 
     /// Returns the hello for a peer: a member is told where this node and others are.
@@ -306,7 +328,7 @@ impl Task {
         if self.class(&peer) == Class::Stranger {
             return hello;
         }
-        let loopback = self.links.of_peer(peer).any(|(_, link)| link.loopback);
+        let loopback = self.links.of_peer(peer).any(|(_, link)| link.is_loopback());
         hello.listen = addresses(self.swarm.listeners(), loopback, MAX_LISTEN);
         hello.peers = self
             .links

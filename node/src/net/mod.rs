@@ -13,10 +13,12 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use self::behaviour::Behaviour;
+pub use self::discovery::MAX_PLACES;
 pub use self::sync::{SyncCommand, SyncStreams};
 use self::task::{Start, Task};
 pub use crate::engine::policy::Carry;
 
+use crate::engine::hello::Address;
 use crate::engine::io::{GossipHandle, PublishOutcome, Verdict};
 
 mod behaviour;
@@ -104,8 +106,19 @@ pub enum Event {
         /// What this device's clock showed then, as nearly as it is known: in the middle of the round trip.
         ours_ms: u64,
     },
+    /// Where members can be reached has changed: all the places that are worth remembering, those met last first.
+    Places(Vec<Place>),
     /// Gossip to this member was dropped: it does not take it fast enough.
     Slow(PublicKey),
+}
+
+/// Where a member could be reached when last met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The member.
+    pub member: PublicKey,
+    /// Its addresses in binary form, the one that answered first.
+    pub addresses: Vec<Address>,
 }
 
 /// How the network side is set up.
@@ -115,6 +128,8 @@ pub struct Config {
     pub listen: Vec<Multiaddr>,
     /// Addresses to keep dialling.
     pub dial: Vec<Multiaddr>,
+    /// Where members could be reached when the node last ran: tried like everything heard since.
+    pub places: Vec<Place>,
     /// Whether to find peers by multicast DNS.
     pub mdns: bool,
     /// Which groups' topics to join.
@@ -205,6 +220,7 @@ pub fn start(config: Config, identity: &Identity, roster: Arc<Roster>) -> Result
         incarnation: u64::from_le_bytes(random_bytes()?),
         carry: config.carry,
         dial: config.dial,
+        places: config.places,
         commands,
         events,
     });

@@ -1,6 +1,7 @@
 //! The task that owns the swarm: commands in, events out, and upkeep in between.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::num::NonZeroU8;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,7 +26,7 @@ use super::meeting::Ask;
 use super::peer::{Named, role_key};
 use super::reports::Reports;
 use super::translate::{Happening, translate};
-use super::{Carry, Command, Event};
+use super::{Carry, Command, Event, Place};
 use crate::engine::hello::Response;
 use crate::engine::io::{PublishOutcome, Verdict};
 
@@ -84,6 +85,8 @@ pub(crate) struct Start {
     pub(crate) carry: Carry,
     /// Addresses to keep dialling.
     pub(crate) dial: Vec<Multiaddr>,
+    /// Where members could be reached when the node last ran.
+    pub(crate) places: Vec<Place>,
     /// From the driver.
     pub(crate) commands: mpsc::Receiver<Command>,
     /// To the driver.
@@ -121,6 +124,9 @@ impl Task {
             clock: Watch::new(unix_ms(), now),
         };
         task.join_topics();
+        for place in start.places {
+            task.recall(&place, now);
+        }
         task
     }
 
@@ -244,8 +250,8 @@ impl Task {
                 self.reports.tell(Event::Listening(address));
             }
             Happening::NotListening(address) => self.book.remove_own(&address),
-            Happening::Connected { peer, connection, dialled, loopback } => {
-                self.on_connected(peer, connection, dialled.as_ref(), loopback);
+            Happening::Connected { peer, connection, dialled, host } => {
+                self.on_connected(peer, connection, dialled.as_ref(), host);
             }
             Happening::Disconnected { peer, connection, last } => self.on_disconnected(peer, connection, last),
             Happening::DialFailed { connection, wrong, own, reason } => {
@@ -282,13 +288,13 @@ impl Task {
         }
     }
 
-    fn on_connected(&mut self, peer: PeerId, id: ConnectionId, dialled: Option<&Multiaddr>, loopback: bool) {
+    fn on_connected(&mut self, peer: PeerId, id: ConnectionId, dialled: Option<&Multiaddr>, host: Option<IpAddr>) {
         let now = Instant::now();
         let class = self.class(&peer);
         let target = self.dials.remove(&id);
         tracing::debug!(connection = %id, peer = %Named(&peer), ?class, dialled = target.is_some(), "connected");
         self.book.connected(peer, class, target.as_ref().zip(dialled), now);
-        if !self.links.open(id, peer, role_key(&peer), class != Class::Stranger, loopback, now) {
+        if !self.links.open(id, peer, role_key(&peer), class != Class::Stranger, host, now) {
             tracing::debug!(peer = %Named(&peer), "too many strangers");
             self.swarm.behaviour_mut().members.shut(id);
         } else if dialled.is_some() {
@@ -367,6 +373,7 @@ impl Task {
         }
         self.fetch_due();
         self.dial_due();
+        self.tell_places();
     }
 
     fn dial_due(&mut self) {

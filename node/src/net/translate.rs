@@ -1,5 +1,7 @@
 //! From libp2p's events to the ones that matter here.
 
+use std::net::IpAddr;
+
 use libp2p::core::ConnectedPoint;
 use libp2p::gossipsub::{self, Message, MessageId, TopicHash};
 use libp2p::multiaddr::Protocol;
@@ -26,8 +28,8 @@ pub(crate) enum Happening {
         connection: ConnectionId,
         /// The address that answered, if this end dialled.
         dialled: Option<Multiaddr>,
-        /// Whether both ends are on this machine.
-        loopback: bool,
+        /// Where the other end is.
+        host: Option<IpAddr>,
     },
     /// A connection is gone.
     Disconnected {
@@ -138,7 +140,7 @@ pub(crate) fn translate(event: SwarmEvent<BehaviourEvent>) -> Option<Happening> 
         SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => Some(Happening::Connected {
             peer: peer_id,
             connection: connection_id,
-            loopback: is_loopback(endpoint.get_remote_address()),
+            host: host(endpoint.get_remote_address()),
             dialled: match endpoint {
                 ConnectedPoint::Dialer { address, .. } => Some(address),
                 ConnectedPoint::Listener { .. } => None,
@@ -224,10 +226,24 @@ fn from_gossip(event: gossipsub::Event) -> Option<Happening> {
     }
 }
 
-fn is_loopback(address: &Multiaddr) -> bool {
+/// Returns the host part of an address.
+pub(crate) fn host(address: &Multiaddr) -> Option<IpAddr> {
     match address.iter().next() {
-        Some(Protocol::Ip4(ip)) => ip.is_loopback(),
-        Some(Protocol::Ip6(ip)) => ip.is_loopback(),
-        _ => false,
+        Some(Protocol::Ip4(ip)) => Some(ip.into()),
+        Some(Protocol::Ip6(ip)) => Some(ip.into()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_that_multicast_dns_has_lost_is_not_disconnected() {
+        let address: Multiaddr = "/ip4/10.0.0.1/tcp/4000".parse().unwrap();
+        let lost = mdns::Event::Expired(vec![(PeerId::random(), address)]);
+        assert!(translate(SwarmEvent::Behaviour(BehaviourEvent::Mdns(lost))).is_none());
     }
 }

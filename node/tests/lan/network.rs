@@ -26,6 +26,15 @@ impl Lan {
 
 /// Puts hosts in a row, each joined by a cable to its neighbours; none has a way to any other.
 pub(crate) fn row<const COUNT: usize>() -> [Host; COUNT] {
+    let hosts = hosts();
+    for (number, ends) in hosts.windows(2).enumerate() {
+        ends[0].lay_cable(&ends[1], number);
+    }
+    hosts
+}
+
+/// Sets up hosts with no cable between them.
+pub(crate) fn hosts<const COUNT: usize>() -> [Host; COUNT] {
     let mut hosts: Vec<Host> = Vec::with_capacity(COUNT);
     while hosts.len() < COUNT {
         // One user namespace for all: who lays a cable must have a say at either end.
@@ -35,9 +44,6 @@ pub(crate) fn row<const COUNT: usize>() -> [Host; COUNT] {
         };
         host.ip(&["link", "set", "lo", "up"]);
         hosts.push(host);
-    }
-    for (number, ends) in hosts.windows(2).enumerate() {
-        ends[0].lay_cable(&ends[1], number);
     }
     hosts.try_into().unwrap_or_else(|_| unreachable!("there are as many as were asked for"))
 }
@@ -54,7 +60,7 @@ impl Host {
     }
 
     /// Lays a cable to another host; its number names the interfaces and the network on it.
-    fn lay_cable(&self, other: &Self, number: usize) {
+    pub(crate) fn lay_cable(&self, other: &Self, number: usize) {
         let interface = format!("lan{number}");
         let peer = other.holder.id().to_string();
         self.ip(&["link", "add", &interface, "type", "veth", "peer", "name", &interface, "netns", &peer]);
@@ -62,6 +68,11 @@ impl Host {
             host.ip(&["address", "add", &format!("10.0.{number}.{end}/24"), "dev", &interface]);
             host.ip(&["link", "set", &interface, "up"]);
         }
+    }
+
+    /// Takes a cable away, at both ends.
+    pub(crate) fn cut_cable(&self, number: usize) {
+        self.ip(&["link", "delete", &format!("lan{number}")]);
     }
 
     fn ip(&self, args: &[&str]) {

@@ -67,6 +67,7 @@ pub(crate) fn config(listen: &[&str], dial: &[Multiaddr]) -> Config {
     Config {
         listen: listen.iter().map(|address| address.parse().unwrap()).collect(),
         dial: dial.to_vec(),
+        places: Vec::new(),
         mdns: false,
         carry: Carry::All,
     }

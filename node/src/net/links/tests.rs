@@ -25,7 +25,7 @@ impl Fixture {
         self.next += 1;
         let id = ConnectionId::new_unchecked(self.next);
         let key = key(peer);
-        let fits = self.links.open(id, peer_id(&key).unwrap(), Some(key), member, false, self.start);
+        let fits = self.links.open(id, peer_id(&key).unwrap(), Some(key), member, None, self.start);
         (id, fits)
     }
 
