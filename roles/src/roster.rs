@@ -320,8 +320,6 @@ impl Roster {
             return Err(RosterError::Damaged(reason));
         }
         let signed = decode_all(documents.into_iter().map(|bytes| &**bytes))?;
-        let newest = signed.iter().map(Signed::issued).max();
-        let now = newest.map_or(now, |issued| issued.max(now));
         Self::from_signed(signed, now)
     }
 

@@ -199,8 +199,9 @@ proptest! {
         let mut node = founded();
         let have = node.documents().map(|(id, _)| id).collect();
         for document in roster.missing_from(&have) {
-            drop(node.accept(document, minutes(NOW)));
+            prop_assert!(node.accept(document, minutes(NOW)).is_ok());
         }
+        prop_assert_eq!(node.digest(), roster.digest());
         prop_assert_eq!(sayings(&node), sayings(&roster));
     }
 

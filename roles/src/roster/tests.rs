@@ -234,6 +234,23 @@ fn a_sheet_that_comes_before_its_leader_s_charter_waits_in_reserve() {
 }
 
 #[test]
+fn a_sheet_of_a_troop_yet_unheard_of_waits_in_reserve() {
+    let mut roster = founded();
+    let charter = forge_charter(&roster, &["Chief"], |text| {
+        text.groups.push(TroopDef { id: group("marines"), letter: 'm' });
+    });
+    let sheet = forge_sheet(&roster, "army", &["Chief"], |text| {
+        text.group = group("marines");
+        text.soldiers = vec![person("Marine1")];
+    });
+    assert!(matches!(accept(&mut roster, &sheet), Err(Refusal::NotYetJudgeable)));
+    assert!(roster.find("Marine1").is_none());
+    assert_eq!(accept(&mut roster, &charter).unwrap(), Accepted::New);
+    assert_eq!(roster.find("Marine1").unwrap().role, Role::Soldier(group("marines")));
+    assert_eq!(accept(&mut roster, &sheet).unwrap(), Accepted::Known);
+}
+
+#[test]
 fn the_reserve_is_bounded_in_number_and_bytes() {
     let mut roster = brigade();
     for n in 0..200 {
@@ -287,6 +304,9 @@ fn a_sheet_cannot_list_anybody_of_the_charter() {
     let roster = listed(&[("army", "Army1", disguised("tRUCK", "Impostor"))]);
     assert!(roster.member(&key("Impostor")).is_none());
     assert_eq!(roster.find("truck").unwrap().role, Role::Carrier);
+    let in_twice = listed(&[("army", "Army1", person("Army1"))]);
+    assert_eq!(in_twice.member(&key("Army1")).unwrap().role, Role::Leader(group("army")));
+    assert_eq!(in_twice.members(), brigade().members());
     let denial = permit(&roster.at(minutes(5)), &key("Impostor"), &group("army"));
     assert_eq!(denial, Err(Denial::NotAMember));
 }
