@@ -34,8 +34,8 @@ const COMMAND_QUEUE_LEN: usize = 64;
 /// Reports waiting for the driver: a few frames of every session; a session waits when they do.
 const REPORT_QUEUE_LEN: usize = 32;
 
-/// Frames of one session waiting to be sent, 4 MiB at most: two answers of the largest records, and some.
-const FRAME_QUEUE_LEN: usize = 128;
+/// Frames of one session waiting to be sent, 6 MiB at most: four answers of the largest records, and some.
+const FRAME_QUEUE_LEN: usize = 192;
 
 /// Streams at a time, with some over for those that are being turned away.
 const MAX_STREAMS: usize = 2 * MAX_SESSIONS;

@@ -9,8 +9,8 @@ use super::frame::{Frame, FrameError, MAX_ROUND_LEN, MAX_WANTED, answer};
 use super::index::{Index, SyncId};
 use crate::engine::unsent::Unsent;
 
-/// Questions under way at once: while one answer is being stored, the next is on its way.
-const MAX_WANTS: usize = 2;
+/// Questions under way at once: while one answer is on its way, one is checked on each of two cores and one is stored.
+const MAX_WANTS: usize = 4;
 
 /// Names of lacking records that a session keeps, 48 MiB; what is beyond is left to the next session.
 const MAX_NAMES: usize = 1_000_000;
@@ -131,7 +131,7 @@ impl Session {
             (Self::Leading(leading), Frame::Compared { group, round }) => {
                 leading.on_compared(group, &round, indexes, is_refused)
             }
-            (Self::Leading(leading), Frame::Since { group, from }) => leading.on_since(group, from, indexes),
+            (Self::Leading(leading), Frame::Since { group, from }) => leading.on_since(&group, from, indexes),
             (Self::Leading(leading), Frame::Records { group, records, last }) => {
                 leading.on_records(group, records, last)
             }
@@ -172,20 +172,20 @@ impl Leading {
     /// The other side keeps less of a group: what it has dropped is not missing there, so the comparison begins anew.
     fn on_since(
         &mut self,
-        group: GroupId,
+        group: &GroupId,
         since: Timestamp,
         indexes: &BTreeMap<GroupId, Index>,
     ) -> Result<Vec<Step>, Broken> {
-        let from = self.comparing.get_mut(&group).filter(|from| **from < since).ok_or(Broken::Unexpected)?;
+        let from = self.comparing.get_mut(group).filter(|from| **from < since).ok_or(Broken::Unexpected)?;
         *from = since;
         self.rounds += 1;
-        if let Some(unsent) = self.unsent.get_mut(&group) {
+        if let Some(unsent) = self.unsent.get_mut(group) {
             // Whether the other side ever had these, it does not say.
             unsent.retain(|name| since <= name.time());
         }
-        match indexes.get(&group) {
-            Some(index) if since < self.to && self.rounds < MAX_ROUNDS => Ok(vec![self.open(&group, since, index)?]),
-            _ => Ok(self.settled(&group)),
+        match indexes.get(group) {
+            Some(index) if since < self.to && self.rounds < MAX_ROUNDS => Ok(vec![self.open(group, since, index)?]),
+            _ => Ok(self.settled(group)),
         }
     }
 
