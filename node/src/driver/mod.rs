@@ -214,6 +214,7 @@ impl Driver {
                     self.tell_net(net::Command::Verdict { handle, verdict }).await?;
                 }
                 Effect::Show(row) => self.screen.show(Event::Row(row)),
+                Effect::ShowLate(late) => self.screen.show(Event::Late(late)),
                 Effect::Sent { group, records } => self.write(Job::Sent { group, records }).await?,
                 Effect::Refused { request, reason } => self.screen.show(Event::Refused { request, reason }),
                 Effect::RosterChanged(roster) => self.on_roster(roster).await?,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use muster_keys::PublicKey;
 use muster_roles::{Denial, GroupId, MemberName, Roster, Timestamp};
 
+use super::late::LateRows;
 use super::policy::Permitted;
 use super::store::{Fate, Shed};
 use super::sync::{SessionId, SyncEffect, SyncId};
@@ -205,6 +206,8 @@ pub enum Effect {
     },
     /// A stored record is to be shown.
     Show(Row),
+    /// Records that synchronisation has brought are to be shown, together.
+    ShowLate(Vec<LateRows>),
     /// Note in the store that others have these records of this member now.
     Sent {
         /// Their group.

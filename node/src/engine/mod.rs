@@ -6,6 +6,7 @@
 pub mod bundle;
 pub mod hello;
 pub mod io;
+pub mod late;
 pub mod policy;
 pub mod store;
 pub mod sync;

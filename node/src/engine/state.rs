@@ -16,6 +16,7 @@ use muster_roles::{GroupId, Keyring, Roster, Timestamp};
 use super::carried::Carried;
 use super::held::Held;
 use super::io::{Effect, Input, SyncInput};
+use super::late::Late;
 use super::outbox::Outbox;
 use super::policy::{Carry, Limiter};
 use super::recent::Recent;
@@ -89,6 +90,9 @@ pub struct State {
     carry: Carry,
     carried: Carried,
     sync: Sync,
+    late: Late,
+    /// When a member last came while none was there.
+    joined: UnixMillis,
     /// Where the records that are being stored came from, in the order in which the store answers for them.
     appending: VecDeque<Batch>,
     store_failed: bool,
@@ -134,6 +138,8 @@ impl State {
             carry: boot.carry,
             carried: Carried::new(boot.quota_bytes, boot.floor),
             sync: Sync::default(),
+            late: Late::default(),
+            joined: UnixMillis(0),
             appending: VecDeque::new(),
             store_failed: false,
         };
@@ -156,7 +162,16 @@ impl State {
 
     /// Takes in one thing that happened when this device's clock showed `wall`, and says what is to be done about it.
     pub fn handle(&mut self, input: Input, wall: UnixMillis) -> Vec<Effect> {
+        let before = self.unit_time.now(wall);
+        let mut effects = self.take_in(input, before);
         let now = self.unit_time.now(wall);
+        // Where the unit's time has just been learned, what is remembered of the old time moves along.
+        self.joined = UnixMillis(now.0.saturating_sub(before.0.saturating_sub(self.joined.0)));
+        effects.extend(self.show_late(now));
+        effects
+    }
+
+    fn take_in(&mut self, input: Input, now: UnixMillis) -> Vec<Effect> {
         match input {
             Input::Post { request, group, text, nonce } => self.on_post(request, &group, &text, &nonce, now),
             Input::Gossip { handle, group, bytes } => self.on_gossip(handle, &group, &bytes, now),
@@ -175,6 +190,9 @@ impl State {
             Input::Documents { documents } => self.on_documents(documents, now),
             Input::MemberUp(peer) => {
                 self.unit_time.member_up(peer);
+                if self.sync.is_alone() {
+                    self.joined = now;
+                }
                 sync_effects(self.sync.member_up(&self.me, peer, now))
             }
             Input::MemberDown(peer) => {

@@ -236,13 +236,26 @@ impl Sync {
         peer.map(|peer| self.wish(peer)).unwrap_or_default()
     }
 
+    /// Tells whether nothing is being fetched, nor about to be.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.due.is_empty() && self.opening.is_none() && !self.is_leading()
+    }
+
+    /// Tells whether no member is connected.
+    pub(super) fn is_alone(&self) -> bool {
+        self.connected.is_empty()
+    }
+
+    fn is_leading(&self) -> bool {
+        self.sessions.values().any(|open| open.session.is_leading())
+    }
+
     /// Opens a stream to the next member that is due, unless this side leads already.
     fn open_due(&mut self) -> Vec<SyncEffect> {
         if self.indexes.keys().any(|group| !self.indexed.contains(group)) {
             return Vec::new();
         }
-        let leads = self.opening.is_some() || self.sessions.values().any(|open| open.session.is_leading());
-        if leads || self.sessions.len() >= MAX_SESSIONS {
+        if self.opening.is_some() || self.is_leading() || self.sessions.len() >= MAX_SESSIONS {
             return Vec::new();
         }
         let is_free = |peer: &PublicKey| !self.sessions.values().any(|open| open.peer == *peer);

@@ -10,6 +10,7 @@ use super::printed::Line;
 use super::shown::Shown;
 use super::{CHANNEL_LEN, Event, Request};
 use crate::engine::io::{Notice, PostError, RequestId};
+use crate::engine::late::LateRows;
 use crate::engine::view::{Printable, Profile, Row};
 
 /// Live rows kept back while the history that goes before them is on its way; with more, they are shown without it.
@@ -72,6 +73,7 @@ impl Chat {
         match event {
             Event::Profile(profile) => self.on_profile(&profile),
             Event::Row(row) => self.on_row(row),
+            Event::Late(late) => self.on_late(late),
             Event::History { group, rows } => self.on_history(&group, rows),
             Event::Refused { reason, .. } => refuse_post(&reason),
             Event::Exported { path, count } => {
@@ -131,6 +133,42 @@ impl Chat {
         }
     }
 
+    /// Shows what came late in the open group under one header, and counts the rest.
+    fn on_late(&mut self, late: Vec<LateRows>) -> Vec<Output> {
+        let is_open = |late: &LateRows| self.open.as_ref() == Some(&late.group);
+        let (here, elsewhere): (Vec<LateRows>, Vec<LateRows>) = late.into_iter().partition(is_open);
+        let mut outputs: Vec<Output> = here.into_iter().flat_map(|late| self.show_late(late)).collect();
+        for late in elsewhere {
+            let rows = u64::try_from(late.rows.iter().filter(|row| !row.mine()).count()).unwrap_or(u64::MAX);
+            let count = rows.saturating_add(late.older);
+            *self.unread.entry(late.group.clone()).or_default() += count;
+            outputs.push(news(format!("{count} new in {}", late.group)));
+        }
+        outputs
+    }
+
+    fn show_late(&mut self, late: LateRows) -> Vec<Output> {
+        let LateRows { group, rows, older, while_away } = late;
+        if let Some(held) = self.awaited.get_mut(&group) {
+            // They stand in the history that is on its way, or go with it.
+            held.extend(rows);
+            return Vec::new();
+        }
+        let rows: Vec<Row> = rows.into_iter().filter(|row| self.shown.note(row)).collect();
+        let count = u64::try_from(rows.len()).unwrap_or(u64::MAX).saturating_add(older);
+        let mut outputs = Vec::new();
+        if !rows.is_empty() {
+            let how = if while_away { "while you were away" } else { "came late" };
+            outputs.push(news(format!("{} {how}", counted(count, "message"))));
+        }
+        if older > 0 {
+            let which = if rows.is_empty() { "older than these came too" } else { "before these" };
+            outputs.push(news(format!("{older} more {which}: `:d` saves them all, `muster log {group}` lists them")));
+        }
+        outputs.extend(rows.into_iter().map(|row| Output::Print(Line::Message { row, elsewhere: false, timed: true })));
+        outputs
+    }
+
     /// Shows a history together with the rows that overtook it, in the order of their times.
     fn on_history(&mut self, group: &GroupId, mut rows: Vec<Row>) -> Vec<Output> {
         rows.extend(self.awaited.remove(group).unwrap_or_default());
@@ -184,7 +222,8 @@ impl Chat {
 
     fn show(&mut self, row: Row) -> Option<Output> {
         let elsewhere = self.open.as_ref() != Some(row.group());
-        self.shown.note(&row).then_some(Output::Print(Line::Message { row, elsewhere }))
+        let timed = self.shown.is_late(&row);
+        self.shown.note(&row).then_some(Output::Print(Line::Message { row, elsewhere, timed }))
     }
 }
 

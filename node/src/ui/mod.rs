@@ -24,6 +24,7 @@ pub use plain::run_plain;
 use muster_roles::GroupId;
 
 use crate::engine::io::{Notice, PostError, RequestId};
+use crate::engine::late::LateRows;
 use crate::engine::view::{Profile, Row};
 
 /// Rows shown when a group is opened: a screenful.
@@ -68,6 +69,8 @@ pub enum Event {
     Profile(Profile),
     /// A message has been stored and may be shown.
     Row(Row),
+    /// Messages that came late, together.
+    Late(Vec<LateRows>),
     /// The newest rows of a group, oldest first.
     History {
         /// The group.

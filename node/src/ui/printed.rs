@@ -1,6 +1,7 @@
 //! What a screen prints, line by line, and how it looks in each mode.
 
-use muster_roles::MemberName;
+use jiff::Zoned;
+use muster_roles::{MemberName, Timestamp};
 
 use crate::engine::view::{Row, WAITING};
 
@@ -39,6 +40,8 @@ pub(super) enum Line {
         row: Row,
         /// Whether it belongs to another group than the open one.
         elsewhere: bool,
+        /// Whether a person needs to know when it was written, as it comes out of turn.
+        timed: bool,
     },
     /// An answer to what was typed.
     Answer(String),
@@ -62,11 +65,16 @@ const AUTHOR_COLOURS: [&str; 5] = ["\u{1b}[36m", "\u{1b}[32m", "\u{1b}[35m", "\u
 
 impl Line {
     /// Returns the line as this kind of screen shows it, without a line end; `None` where it shows nothing.
-    pub(super) fn render(&self, look: Look) -> Option<String> {
+    ///
+    /// Times are told in the zone of `now`, and with the date where that is not today's.
+    pub(super) fn render(&self, look: Look, now: &Zoned) -> Option<String> {
         match (self, look) {
             (Self::Message { row, .. }, Look::Plain) => Some(format!("[{}] {row}", row.group())),
             (Self::Answer(text) | Self::News(text) | Self::Detail(text), Look::Plain) => Some(format!("-- {text}")),
-            (Self::Message { row, elsewhere }, Look::Terminal(colours)) => Some(message(row, *elsewhere, colours)),
+            (Self::Message { row, elsewhere, timed }, Look::Terminal(colours)) => {
+                let at = if *timed { format!("{} ", clock_time(row.time(), now)) } else { String::new() };
+                Some(message(&at, row, *elsewhere, colours))
+            }
             (Self::Answer(text), Look::Terminal(_)) => Some(text.clone()),
             (Self::News(text), Look::Terminal(Colours::On)) => Some(format!("{DIM}-- {text}{RESET}")),
             (Self::News(text), Look::Terminal(Colours::Off)) => Some(format!("-- {text}")),
@@ -75,16 +83,25 @@ impl Line {
     }
 }
 
-fn message(row: &Row, elsewhere: bool, colours: Colours) -> String {
-    let place = if elsewhere { format!("[{}] ", row.group()) } else { String::new() };
+fn message(at: &str, row: &Row, elsewhere: bool, colours: Colours) -> String {
+    let place = if elsewhere { format!("{at}[{}] ", row.group()) } else { at.to_owned() };
     if colours == Colours::Off {
         return format!("{place}{row}");
     }
     let author = row.author();
     let (colour, me) = if row.mine() { (BOLD, " (me)") } else { (author_colour(author), "") };
-    let place = if elsewhere { format!("{DIM}{place}{RESET}") } else { place };
+    let place = if place.is_empty() { place } else { format!("{DIM}{place}{RESET}") };
     let waiting = if row.is_waiting() { format!("{DIM}{WAITING}{RESET}") } else { String::new() };
     format!("{place}{colour}{author}{RESET}{me}: {}{waiting}", row.text())
+}
+
+/// The time of day, and the date if it is not today's.
+fn clock_time(time: Timestamp, now: &Zoned) -> String {
+    // Any record may carry any time: one beyond the calendar is shown as the end of it.
+    let time = i64::try_from(time.ms()).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    let time = time.unwrap_or(jiff::Timestamp::MAX).to_zoned(now.time_zone().clone());
+    let format = if time.date() == now.date() { "%H:%M" } else { "%Y-%m-%d %H:%M" };
+    time.strftime(format).to_string()
 }
 
 /// The same colour for the same name on every device, with no meaning but to tell names apart.
@@ -102,42 +119,63 @@ mod tests {
     const TERMINAL: Look = Look::Terminal(Colours::Off);
 
     fn here(row: Row) -> Line {
-        Line::Message { row, elsewhere: false }
+        Line::Message { row, elsewhere: false, timed: false }
+    }
+
+    /// Noon of the first day of 1970, two hours east of Greenwich.
+    fn noon() -> Zoned {
+        let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(2));
+        jiff::Timestamp::from_second(10 * 60 * 60).unwrap().to_zoned(zone)
+    }
+
+    #[test]
+    fn a_message_out_of_turn_tells_when_it_was_written() {
+        let line = |ms, elsewhere| Line::Message { row: row(ms, "navy", "Navy1", "ahoy"), elsewhere, timed: true };
+        let quarter_past_three = 75 * 60 * 1000;
+        assert_eq!(line(quarter_past_three, false).render(TERMINAL, &noon()).unwrap(), "03:15 Navy1: ahoy");
+        assert_eq!(line(quarter_past_three, true).render(TERMINAL, &noon()).unwrap(), "03:15 [navy] Navy1: ahoy");
+        assert_eq!(line(quarter_past_three, false).render(Look::Plain, &noon()).unwrap(), "[navy] Navy1: ahoy");
+        let two_days_later = quarter_past_three + 48 * 60 * 60 * 1000;
+        let dated = line(two_days_later, false).render(TERMINAL, &noon()).unwrap();
+        assert_eq!(dated, "1970-01-03 03:15 Navy1: ahoy");
     }
 
     #[test]
     fn a_message_names_its_author_and_ones_own_says_so() {
-        assert_eq!(here(row(1, "army", "Army1", "hello")).render(TERMINAL).unwrap(), "Army1: hello");
-        assert_eq!(here(my_row(1, "army", "Army3", "hello")).render(TERMINAL).unwrap(), "Army3 (me): hello");
+        assert_eq!(here(row(1, "army", "Army1", "hello")).render(TERMINAL, &noon()).unwrap(), "Army1: hello");
+        assert_eq!(here(my_row(1, "army", "Army3", "hello")).render(TERMINAL, &noon()).unwrap(), "Army3 (me): hello");
     }
 
     #[test]
     fn a_message_that_waits_says_so() {
         let row = my_row(1, "army", "Army3", "hello").into_waiting();
-        assert_eq!(here(row.clone()).render(TERMINAL).unwrap(), "Army3 (me): hello (waiting)");
-        assert_eq!(here(row).render(Look::Plain).unwrap(), "[army] Army3 (me): hello (waiting)");
+        assert_eq!(here(row.clone()).render(TERMINAL, &noon()).unwrap(), "Army3 (me): hello (waiting)");
+        assert_eq!(here(row).render(Look::Plain, &noon()).unwrap(), "[army] Army3 (me): hello (waiting)");
     }
 
     #[test]
     fn a_message_from_another_group_names_the_group() {
-        let line = Line::Message { row: row(1, "navy", "Navy1", "ahoy"), elsewhere: true };
-        assert_eq!(line.render(TERMINAL).unwrap(), "[navy] Navy1: ahoy");
+        let line = Line::Message { row: row(1, "navy", "Navy1", "ahoy"), elsewhere: true, timed: false };
+        assert_eq!(line.render(TERMINAL, &noon()).unwrap(), "[navy] Navy1: ahoy");
     }
 
     #[test]
     fn plain_lines_tell_messages_from_everything_else() {
-        assert_eq!(here(row(1, "army", "Army1", "-- hi")).render(Look::Plain).unwrap(), "[army] Army1: -- hi");
-        assert_eq!(here(my_row(1, "army", "Army3", "hi")).render(Look::Plain).unwrap(), "[army] Army3 (me): hi");
+        assert_eq!(here(row(1, "army", "Army1", "-- hi")).render(Look::Plain, &noon()).unwrap(), "[army] Army1: -- hi");
+        assert_eq!(
+            here(my_row(1, "army", "Army3", "hi")).render(Look::Plain, &noon()).unwrap(),
+            "[army] Army3 (me): hi"
+        );
         for line in [Line::Answer("x".to_owned()), Line::News("x".to_owned()), Line::Detail("x".to_owned())] {
-            assert_eq!(line.render(Look::Plain).unwrap(), "-- x");
+            assert_eq!(line.render(Look::Plain, &noon()).unwrap(), "-- x");
         }
     }
 
     #[test]
     fn a_person_is_spared_the_details() {
-        assert_eq!(Line::Detail("x".to_owned()).render(TERMINAL), None);
-        assert_eq!(Line::News("x".to_owned()).render(TERMINAL).unwrap(), "-- x");
-        assert_eq!(Line::Answer("x".to_owned()).render(TERMINAL).unwrap(), "x");
+        assert_eq!(Line::Detail("x".to_owned()).render(TERMINAL, &noon()), None);
+        assert_eq!(Line::News("x".to_owned()).render(TERMINAL, &noon()).unwrap(), "-- x");
+        assert_eq!(Line::Answer("x".to_owned()).render(TERMINAL, &noon()).unwrap(), "x");
     }
 
     #[test]
@@ -146,13 +184,14 @@ mod tests {
             here(row(1, "army", "Army1", "\u{1b}[31mred\u{7}")),
             here(my_row(2, "army", "Army3", "hello")),
             here(my_row(2, "army", "Army3", "hello").into_waiting()),
-            Line::Message { row: row(3, "navy", "Navy1", "ahoy"), elsewhere: true },
+            Line::Message { row: row(3, "navy", "Navy1", "ahoy"), elsewhere: true, timed: false },
+            Line::Message { row: row(3, "navy", "Navy1", "ahoy"), elsewhere: true, timed: true },
             Line::News("x".to_owned()),
         ];
         for line in lines {
-            let bare = line.render(TERMINAL).unwrap();
+            let bare = line.render(TERMINAL, &noon()).unwrap();
             assert!(!bare.contains('\u{1b}'), "{bare:?}");
-            let coloured = line.render(Look::Terminal(Colours::On)).unwrap();
+            let coloured = line.render(Look::Terminal(Colours::On), &noon()).unwrap();
             let codes = AUTHOR_COLOURS.iter().chain(&[RESET, DIM, BOLD]);
             let stripped = codes.fold(coloured.clone(), |text, code| text.replace(code, ""));
             assert!(stripped == bare && coloured.ends_with(|end: char| end != '\n'), "{coloured:?}");

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use jiff::Zoned;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
@@ -174,7 +175,7 @@ impl Session {
 
     fn print(&mut self, line: &Line) {
         if self.is_seen {
-            self.prints.extend(line.render(self.look));
+            self.prints.extend(line.render(self.look, &Zoned::now()));
         }
     }
 }

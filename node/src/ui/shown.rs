@@ -14,6 +14,9 @@ use crate::engine::wire::RecordId;
 /// shown before it arrives: a row that is older than all those remembered comes in no history any more.
 const REMEMBERED_ROWS: usize = HISTORY_ROWS + 2 * CHANNEL_LEN;
 
+/// A row that is so much older than the newest shown is clearly late, in milliseconds: its time reads differently.
+const LATE_MS: u64 = 60_000;
+
 /// The rows a screen has shown, as far as they can come again.
 #[derive(Debug, Default)]
 pub(super) struct Shown {
@@ -29,6 +32,12 @@ impl Shown {
             rows.pop_first();
         }
         is_new
+    }
+
+    /// Tells whether a row that is shown now is clearly older than the newest one of its group.
+    pub(super) fn is_late(&self, row: &Row) -> bool {
+        let newest = self.groups.get(row.group()).and_then(BTreeSet::last);
+        newest.is_some_and(|(newest, _)| row.time().ms().saturating_add(LATE_MS) < newest.ms())
     }
 }
 

@@ -95,7 +95,7 @@ fn a_node_with_little_room_still_brings_the_newest_to_who_was_away() {
         world.separate(|_, _| true);
         world.join(author, reader);
         world.pass(60_000);
-        assert_eq!(world.nodes[reader].shown.len(), 200, "seed {seed}");
+        assert_eq!(world.nodes[reader].seen(), 200, "seed {seed}");
     });
 }
 

@@ -42,7 +42,7 @@ fn among_nodes_at_1970_and_two_hours_ahead_everyone_reads_everything_in_one_orde
         let ended_ms = world.now.0;
         for (n, node) in world.nodes.iter().enumerate() {
             let due = said.iter().filter(|(_, to, _)| node.role.may_read(to)).count();
-            assert_eq!(node.shown.len(), due, "seed {seed}, node {n}");
+            assert_eq!(node.seen(), due, "seed {seed}, node {n}");
             let order = |node: usize| {
                 let stored = |group| world.nodes[node].store.latest(group, 1000).unwrap();
                 groups.iter().flat_map(stored).map(|stored| stored.frame().id()).collect::<Vec<_>>()

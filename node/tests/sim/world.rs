@@ -40,6 +40,10 @@ pub struct SimNode {
     pub role: Role,
     pub store: MemStore,
     pub shown: Vec<Row>,
+    /// Late rows of which it has only been told how many they are.
+    pub not_shown: u64,
+    /// How many rows each block of late ones had, and whether they were written while the node was alone.
+    pub blocks: Vec<(usize, bool)>,
     pub refused: u64,
     /// By how many milliseconds its clock is ahead of the true time.
     pub skew_ms: i64,
@@ -50,6 +54,13 @@ pub struct SimNode {
     carries: HashSet<u64>,
     waiting: BTreeMap<GossipHandle, (u64, GroupId, Vec<u8>)>,
     next_handle: u64,
+}
+
+impl SimNode {
+    /// Counts the rows that it has been shown or been told of.
+    pub fn seen(&self) -> usize {
+        self.shown.len() + usize::try_from(self.not_shown).expect("a simulation is small")
+    }
 }
 
 enum Happening {
@@ -115,6 +126,8 @@ impl World {
                 state: State::new(identity, roster.clone(), boot.clone()),
                 store: MemStore::default(),
                 shown: Vec::new(),
+                not_shown: 0,
+                blocks: Vec::new(),
                 refused: 0,
                 skew_ms: 0,
                 notices: Vec::new(),
@@ -361,6 +374,14 @@ impl World {
                 }
             }
             Effect::Show(row) => self.show(node, row),
+            Effect::ShowLate(late) => {
+                for late in late {
+                    assert!(late.rows.is_sorted_by_key(Row::time), "late rows come in the order of their times");
+                    self.nodes[node].not_shown += late.older;
+                    self.nodes[node].blocks.push((late.rows.len(), late.while_away));
+                    late.rows.into_iter().for_each(|row| self.show(node, row));
+                }
+            }
             Effect::Refused { .. } => self.nodes[node].refused += 1,
             Effect::Shed(shed) => self.schedule(1, Happening::Shed { node, shed }),
             Effect::Sync(effect) => self.carry_out_sync(node, effect),

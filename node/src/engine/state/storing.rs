@@ -6,9 +6,11 @@ use muster_roles::GroupId;
 
 use super::{Batch, State, sync_effects};
 use crate::engine::io::{Effect, Notice};
+use crate::engine::late::Ready;
 use crate::engine::policy::Permitted;
 use crate::engine::store::{Fate, Stored};
 use crate::engine::sync::{SessionId, SyncId};
+use crate::engine::time::UnixMillis;
 
 impl State {
     pub(super) fn append(&mut self, records: Vec<Permitted>, session: Option<(SessionId, bool)>) -> Option<Effect> {
@@ -22,13 +24,17 @@ impl State {
     pub(super) fn on_committed(&mut self, records: &[(Permitted, Fate)]) -> Vec<Effect> {
         let mut names: BTreeMap<&GroupId, Vec<SyncId>> = BTreeMap::new();
         let mut effects = Vec::new();
-        for (record, fate) in records {
+        let by_session: Vec<bool> = self.sources().take(records.len()).collect();
+        for ((record, fate), by_session) in records.iter().zip(by_session) {
             if *fate == Fate::New {
                 let header = record.frame().header();
                 self.carried.count(&header.group, record.frame().bytes().len());
                 names.entry(&header.group).or_default().push(SyncId::new(header.time, &record.frame().id()));
                 // What this member may not read, or has no key for, is carried for others and shown to nobody.
-                if let Ok(row) = self.reader().row(&Stored::from(record)) {
+                let Ok(row) = self.reader().row(&Stored::from(record)) else { continue };
+                if by_session {
+                    self.late.push(row);
+                } else {
                     let is_lonely = self.outbox.is_lonely(row.group());
                     effects.extend(self.unsent.stored(row, is_lonely).map(Effect::Show));
                 }
@@ -42,6 +48,18 @@ impl State {
             effects.extend(self.settle(usize::from(*fate == Fate::New)));
         }
         effects
+    }
+
+    /// Tells of each record that is being stored whether a session brought it, in the order of the store's answers.
+    fn sources(&self) -> impl Iterator<Item = bool> {
+        self.appending.iter().flat_map(|batch| std::iter::repeat_n(batch.session.is_some(), batch.left))
+    }
+
+    /// Shows what synchronisation has brought, once it is at rest or has taken too long.
+    pub(super) fn show_late(&mut self, now: UnixMillis) -> Vec<Effect> {
+        let Ready { late, fresh } = self.late.take(self.sync.is_at_rest(), self.joined, now);
+        let late = (!late.is_empty()).then_some(Effect::ShowLate(late));
+        late.into_iter().chain(fresh.into_iter().map(Effect::Show)).collect()
     }
 
     pub(super) fn on_commit_failed(&mut self, records: &[Permitted]) -> Vec<Effect> {

@@ -27,7 +27,7 @@ fn printed(outputs: &[Output]) -> Vec<String> {
 
 fn lines(outputs: &[Output], look: Look) -> Vec<String> {
     let line = |output: &Output| match output {
-        Output::Print(line) => line.render(look),
+        Output::Print(line) => line.render(look, &jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC)),
         Output::Ask(_) => None,
     };
     outputs.iter().filter_map(line).collect()
@@ -178,6 +178,58 @@ fn rows_do_not_wait_for_a_history_without_bound() {
     let outputs: Vec<Output> =
         (1..=last).flat_map(|number| chat.on_event(Event::Row(row(number, "army", "Army1", "go")))).collect();
     assert_eq!(outputs.len(), MAX_HELD_ROWS + 1);
+}
+
+fn late(at: &str, rows: &[Row], older: u64) -> LateRows {
+    LateRows { group: group(at), rows: rows.to_vec(), older, while_away: true }
+}
+
+#[test]
+fn what_came_while_away_stands_under_one_header_with_its_times() {
+    const MINUTE_MS: u32 = 60_000;
+    let mut chat = chat(leader("army"));
+    let rows = [row(MINUTE_MS, "army", "Army1", "one"), row(2 * MINUTE_MS, "army", "Army2", "two")];
+    let elsewhere = [row(1, "heads", "Chief", "report"), my_row(2, "heads", "Lead", "all well")];
+    let block = vec![late("army", &rows, 0), late("heads", &elsewhere, 3)];
+    let outputs = chat.on_event(Event::Late(block.clone()));
+    let expected = ["-- 2 messages while you were away", "00:01 Army1: one", "00:02 Army2: two", "-- 4 new in heads"];
+    assert_eq!(printed(&outputs), expected);
+    let plain = lines(&outputs, Look::Plain);
+    assert_eq!(plain[..3], ["-- 2 messages while you were away", "[army] Army1: one", "[army] Army2: two"]);
+    assert!(printed(&chat.on_event(Event::Late(block))).iter().all(|line| line == "-- 4 new in heads"), "shown once");
+    assert_eq!(printed(&chat.on_line(":t")), ["-- heads is open, 8 new since you looked"]);
+}
+
+#[test]
+fn more_than_a_screenful_says_where_the_rest_is() {
+    let mut chat = chat(soldier("army"));
+    let rows = [row(8, "army", "Army1", "eight")];
+    let outputs = chat.on_event(Event::Late(vec![late("army", &rows, 7)]));
+    let expected = [
+        "-- 8 messages while you were away",
+        "-- 7 more before these: `:d` saves them all, `muster log army` lists them",
+        "00:00 Army1: eight",
+    ];
+    assert_eq!(printed(&outputs), expected);
+    let outputs = chat.on_event(Event::Late(vec![late("army", &[], 2)]));
+    assert!(printed(&outputs)[0].starts_with("-- 2 more older than these"), "{outputs:?}");
+}
+
+#[test]
+fn what_came_late_before_the_history_goes_with_it() {
+    let mut chat = Chat::default();
+    chat.on_event(Event::Profile(soldier("army")));
+    assert!(chat.on_event(Event::Late(vec![late("army", &[row(2, "army", "Army1", "two")], 0)])).is_empty());
+    let outputs = chat.on_event(history("army", &[row(1, "army", "Army1", "one")]));
+    assert_eq!(printed(&outputs), ["Army1: one", "Army1: two"]);
+}
+
+#[test]
+fn a_single_row_that_is_clearly_late_tells_its_time() {
+    let mut chat = chat(soldier("army"));
+    chat.on_event(Event::Row(row(180_000, "army", "Army1", "new")));
+    assert_eq!(printed(&chat.on_event(Event::Row(row(150_000, "army", "Army1", "recent")))), ["Army1: recent"]);
+    assert_eq!(printed(&chat.on_event(Event::Row(row(60_000, "army", "Army1", "old")))), ["00:01 Army1: old"]);
 }
 
 #[test]
