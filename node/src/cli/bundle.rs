@@ -22,13 +22,15 @@ use crate::home::{Home, NodeLock};
 pub(super) enum BundleCommand {
     /// Write what this device carries to a file, sealed as it is
     ///
-    /// The file holds every group's messages as ciphertext, and the roster: whoever finds it reads no text. Any member's
-    /// device can write one, a carrier's too. Works while no node runs on this home, and needs no network.
+    /// The file holds every group's messages as ciphertext, and the roster: nobody reads a text in it without the role key
+    /// of a member who may. Every device can write one, a carrier's too. Works while no node runs on this home, and needs no
+    /// network.
     Export(ExportArgs),
     /// Take in what another device has written
     ///
-    /// Everything in the file proves itself by its signatures, whoever brings it. The next `muster start` shows the
-    /// messages, and passes them on. Works while no node runs on this home, and needs no network.
+    /// Everything in the file proves itself by its signatures, whoever brings it. What is good is taken even where other
+    /// parts are damaged or refused; the exit code is 1 then. The next `muster start` shows the messages, and passes them
+    /// on. Works while no node runs on this home, and needs no network.
     Import(ImportArgs),
 }
 

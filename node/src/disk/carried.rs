@@ -3,12 +3,12 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use muster_roles::Timestamp;
+use muster_roles::{GroupId, Timestamp};
 use redb::{ReadableTable, Table, TableDefinition};
 
 use crate::engine::store::Shed;
 
-use super::{Disk, DiskError, END_OF_TIME, META, RECORDS, RecordKey, RecordValue, span};
+use super::{Disk, DiskError, END_OF_TIME, META, OUTBOX, RECORDS, RecordKey, RecordValue, span};
 
 /// Bytes that a group's records take; written in the commit that changes them, so that nobody need count.
 pub(super) const SIZES: TableDefinition<'_, &'static str, u64> = TableDefinition::new("sizes");
@@ -106,7 +106,7 @@ impl Disk {
     ///
     /// # Errors
     /// [`DiskError`].
-    pub fn size(&self, group: &muster_roles::GroupId) -> Result<u64, DiskError> {
+    pub fn size(&self, group: &GroupId) -> Result<u64, DiskError> {
         let sizes = self.read()?.open_table(SIZES)?;
         Ok(sizes.get(group.as_str())?.map_or(0, |size| size.value()))
     }
@@ -128,8 +128,10 @@ impl Disk {
         let before = {
             let mut records = transaction.open_table(RECORDS)?;
             let before = cut(&records, &carried, held.saturating_sub(shed.to_bytes))?;
+            let mut outbox = transaction.open_table(OUTBOX)?;
             let mut dropped = Bytes::new();
             for group in carried.keys() {
+                outbox.retain_in(span(group, Timestamp::ZERO, before), |_, ()| false)?;
                 let gone = drop_before(&mut records, group, before)?;
                 dropped.insert(group.clone(), gone.bytes);
             }

@@ -1,6 +1,7 @@
 //! The store on disk: what it keeps, what it refuses to open, and what a failing disk leaves behind.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod carried;
 mod damage;
 #[path = "../sim/store.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the simulator uses all of it")]
@@ -15,7 +16,7 @@ use std::path::PathBuf;
 
 use muster::disk::Disk;
 use muster::engine::policy::Permitted;
-use muster::engine::store::{Fate, Store, Stored};
+use muster::engine::store::{Fate, Shed, Store, Stored};
 use muster::engine::wire::RecordId;
 use muster_roles::{GroupId, Roster, Timestamp};
 use tempfile::TempDir;
@@ -147,7 +148,7 @@ fn play(rng: &mut fastrand::Rng, unit: &mut Unit, stores: (&mut Disk, &mut MemSt
     let mut said: Vec<Permitted> = Vec::new();
     for step in 0..steps {
         let ms = START_MS + step * 10;
-        match rng.u8(0..11) {
+        match rng.u8(0..13) {
             0..6 => {
                 let mut batch: Vec<Permitted> = (0..rng.u64(0..5))
                     .map(|n| {
@@ -178,6 +179,12 @@ fn play(rng: &mut fastrand::Rng, unit: &mut Unit, stores: (&mut Disk, &mut MemSt
                     memory.sent(&of, &[(*time, *id)]).unwrap();
                 }
             }
+            11..13 => {
+                let own = SAY.iter().map(|(_, to)| group(to)).filter(|_| rng.bool()).collect();
+                let to_bytes = rng.u64(0..20_000);
+                let shed = Shed { own, above_bytes: to_bytes + rng.u64(0..2000), to_bytes };
+                assert_eq!(disk.shed(&shed).unwrap(), memory.shed(&shed).unwrap());
+            }
             8 => {
                 let before = at(ms.saturating_sub(rng.u64(0..400)));
                 assert_eq!(disk.prune(before).unwrap(), memory.prune(before).unwrap());
@@ -206,6 +213,7 @@ fn the_disk_does_what_a_store_in_memory_does() {
         let waiting = |stored: Vec<Stored>| stored.iter().map(seen).collect::<Vec<Seen>>();
         assert_eq!(waiting(disk.waiting().unwrap()), waiting(memory.waiting().unwrap()), "seed {seed}");
         for of in ["heads", "army", "navy"].map(group) {
+            assert_eq!(disk.size(&of).unwrap(), memory.size(&of), "seed {seed}, {of}");
             let everything = |store| scan(store, &of, Timestamp::ZERO, END_OF_TIME).unwrap();
             assert_eq!(everything(&disk), scan(&memory, &of, Timestamp::ZERO, END_OF_TIME).unwrap(), "seed {seed}");
             for author in ["Chief", "Army1", "Navy1"].map(|name| identity(name).public()) {

@@ -121,9 +121,8 @@ proptest! {
         damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..20),
         cut in any::<prop::sample::Index>(),
     ) {
-        let whole = sample();
-        let all = items(&found(&whole));
-        let mut bytes = whole.clone();
+        let mut bytes = sample();
+        let all = items(&found(&bytes));
         for (at, to) in damage {
             let at = at.index(bytes.len());
             bytes[at] = to;
