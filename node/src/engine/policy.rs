@@ -117,7 +117,7 @@ impl Permitted {
         self.is_own
     }
 
-    /// Returns when this node got it, in Unix milliseconds by its own clock.
+    /// Returns when this node got it, in Unix milliseconds as far as it knew the unit's time.
     #[must_use]
     pub fn received_ms(&self) -> u64 {
         self.received_ms

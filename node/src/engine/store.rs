@@ -61,7 +61,7 @@ impl Stored {
         &self.frame
     }
 
-    /// Returns when this node got the record, in Unix milliseconds by its own clock.
+    /// Returns when this node got the record, in Unix milliseconds as far as it knew the unit's time.
     #[must_use]
     pub fn received_ms(&self) -> u64 {
         self.received_ms

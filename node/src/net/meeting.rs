@@ -300,7 +300,7 @@ impl Task {
     /// Takes in where a member could be reached when the node last ran.
     pub(super) fn recall(&mut self, place: &Place, now: Instant) {
         if let Some(peer) = peer_id(&place.member) {
-            self.book.recall(peer, self.class(&peer), places(&place.addresses, true), now);
+            self.book.recall(peer, self.class(&peer), &places(&place.addresses, true), now);
         }
     }
 

@@ -270,7 +270,10 @@ fn describe(notice: &Notice) -> String {
 /// Says how far a clock is off, in the largest unit of which it is at least two; nobody sets a clock by more than that.
 fn apart(by_ms: i64) -> String {
     const UNITS: [(u64, &str); 4] = [(365 * 86_400, "years"), (86_400, "days"), (3600, "h"), (60, "min")];
-    let seconds = by_ms.unsigned_abs() / 1000;
+    let seconds = match by_ms.unsigned_abs() / 1000 {
+        seconds @ 0..120 => seconds,
+        seconds => (seconds + 30) / 60 * 60,
+    };
     let side = if by_ms < 0 { "behind" } else { "ahead of" };
     let coarse = UNITS.iter().find(|(unit, _)| seconds >= 2 * unit);
     let (count, unit) = coarse.map_or((seconds, "s"), |(length, name)| ((seconds + length / 2) / length, name));

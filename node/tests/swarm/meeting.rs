@@ -81,6 +81,24 @@ async fn two_that_do_not_know_each_other_meet_only_through_a_third() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn members_that_meet_know_each_other_s_clocks() {
+    let mut unit = Unit::found(1);
+    unit.add_soldier("Army1", "army", &identity(1, 1));
+    unit.add_soldier("Army2", "army", &identity(1, 2));
+    let first = Node::start(&identity(1, 1), unit.now(), &[]);
+    let second = Node::start(&identity(1, 2), unit.now(), &[first.address().await]);
+    for (node, other) in [(&first, &second), (&second, &first)] {
+        let (_, theirs_ms, ours_ms) = node
+            .wait("a clock", |seen| seen.clocks.iter().find(|(member, ..)| *member == other.key).copied())
+            .await;
+        // It is the same machine's; what lies between is half of a round trip.
+        assert!(theirs_ms.abs_diff(ours_ms) < 5_000, "{theirs_ms} and {ours_ms}");
+        let known = node.with_seen(|seen| seen.ups.iter().any(|(member, _)| *member == other.key));
+        assert!(known, "told once it is connected, not before");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_removed_member_is_shut_out_at_once() {
     let mut unit = Unit::found(1);
     unit.add_soldier("Army1", "army", &identity(1, 1));

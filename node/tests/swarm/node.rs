@@ -40,6 +40,8 @@ pub(crate) struct Seen {
     pub(crate) gossip: Vec<(GroupId, Vec<u8>)>,
     pub(crate) published: Vec<PublishOutcome>,
     pub(crate) listeners: Vec<GroupId>,
+    /// Members' clocks, each with what this machine's showed then.
+    pub(crate) clocks: Vec<(PublicKey, u64, u64)>,
     pub(crate) roster: Option<Arc<Roster>>,
     /// Documents that were fetched and refused.
     pub(crate) refused: usize,
@@ -199,6 +201,9 @@ async fn drive(mut events: mpsc::Receiver<Event>, commands: mpsc::Sender<Command
             Event::MemberDown(key) => log.write(|seen| {
                 seen.up.remove(&key);
             }),
+            Event::Clock { member, theirs_ms, ours_ms } => {
+                log.write(|seen| seen.clocks.push((member, theirs_ms, ours_ms)));
+            }
             Event::Documents(documents) => {
                 let mut roster = Roster::clone(log.seen.lock().unwrap().roster.as_ref().unwrap());
                 let mut changed = false;

@@ -18,25 +18,28 @@ impl State {
     }
 
     pub(super) fn on_clock(&mut self, member: &PublicKey, theirs: UnixMillis, ours: UnixMillis) -> Vec<Effect> {
-        let Some(news) = self.unit_time.read(member, theirs, ours, self.roster.issued()) else { return Vec::new() };
-        let notice = match news {
-            ClockNews::Off(by_ms) => Notice::ClockOff { by_ms },
-            ClockNews::Mended => Notice::ClockMended,
-            ClockNews::Differs(by_ms) => match self.roster.member(member) {
-                Some(member) => Notice::ClocksDiffer { member: member.name, by_ms },
-                None => return Vec::new(),
-            },
-        };
-        vec![Effect::Notice(notice)]
+        let news = self.unit_time.read(member, theirs, ours, self.roster.issued());
+        news.and_then(|news| self.clock_notice(news)).into_iter().collect()
     }
 
-    /// Drops what is older than the week, but only once another clock has confirmed what time it is.
+    fn clock_notice(&self, news: ClockNews) -> Option<Effect> {
+        Some(Effect::Notice(match news {
+            ClockNews::Off(by_ms) => Notice::ClockOff { by_ms },
+            ClockNews::Mended => Notice::ClockMended,
+            ClockNews::Differs(member, by_ms) => {
+                Notice::ClocksDiffer { member: self.roster.member(&member)?.name, by_ms }
+            }
+        }))
+    }
+
+    /// Tells of a clock that disagrees, and drops what is older than the week, but only once another clock has confirmed what time it is.
     ///
     /// A device that is alone cannot tell a week's absence from a clock that jumped ahead: it keeps everything, which
     /// is no more than its own member has to say. So a wrong clock costs no record, however wrong it is.
     pub(super) fn keep_time(&mut self, now: UnixMillis) -> Vec<Effect> {
         if !self.unit_time.is_confirmed() {
-            return Vec::new();
+            let overdue = self.unit_time.overdue();
+            return overdue.and_then(|news| self.clock_notice(news)).into_iter().collect();
         }
         self.clock.rein_in(now, self.roster.issued());
         // A time of pruning in the future means that the clock has been set back since.

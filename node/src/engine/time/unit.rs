@@ -4,7 +4,7 @@
 //! device's correction never feeds another's; the median of them is taken for the unit's. It is the median of an odd
 //! number of clocks: where the members are even in number, this device's own is counted with them. So of two members
 //! one liar, and of any number a lying minority, cannot move it further than the honest clocks lie apart. One member
-//! alone is one word against another: it is told to the person and corrects nothing. A clock that stands before what
+//! alone is one word against another: it is told to the person, unless others come soon, and corrects nothing. A clock that stands before what
 //! the unit's authority has signed is wrong beyond doubt and has no say, a member's or this device's; where this
 //! device's has none, one member is enough.
 
@@ -28,6 +28,10 @@ const MENDED_MS: u64 = 30_000;
 /// A warning is repeated when the clock is off by so much more or less than it said.
 const NOTABLE_MS: u64 = 60_000;
 
+/// How long one member's word may wait for another's before a person is asked to judge, in milliseconds: a node that
+/// starts meets the others one by one.
+const LONE_MS: u64 = 30_000;
+
 /// The device's clock has been set, or the device has slept, if so much passes between two looks, in milliseconds; it
 /// is looked at every second.
 const JUMP_MS: u64 = 60_000;
@@ -39,8 +43,17 @@ pub enum ClockNews {
     Off(i64),
     /// It was off, and is not any more.
     Mended,
-    /// It is ahead of one member's by so many milliseconds (behind, if negative), and either may be right.
-    Differs(i64),
+    /// It is ahead of the only member's by so many milliseconds (behind, if negative), and either may be right.
+    Differs(PublicKey, i64),
+}
+
+/// One member's word against this device's.
+#[derive(Clone, Copy, Debug)]
+struct Lone {
+    member: PublicKey,
+    by_ms: i64,
+    /// What this device's clock showed when it was first known.
+    since: UnixMillis,
 }
 
 /// What this device knows of the unit's time.
@@ -51,6 +64,8 @@ pub struct UnitTime {
     ahead_ms: BTreeMap<PublicKey, Option<i64>>,
     /// What is added to this device's clock.
     offset_ms: i64,
+    /// The only member whose clock is known, and by how much this device's is ahead of it, where that is too much.
+    lone: Option<Lone>,
     /// Other clocks have confirmed the time, as corrected.
     confirmed: bool,
     /// What was last warned of.
@@ -69,6 +84,7 @@ impl UnitTime {
         if last.is_some_and(|last| last.0.abs_diff(wall.0) > JUMP_MS) {
             self.ahead_ms.values_mut().for_each(|reading| *reading = None);
             self.offset_ms = 0;
+            self.lone = None;
             self.confirmed = false;
         }
         UnixMillis(wall.0.saturating_add_signed(self.offset_ms))
@@ -88,6 +104,16 @@ impl UnitTime {
     /// A member is gone.
     pub fn member_down(&mut self, member: &PublicKey) {
         self.ahead_ms.remove(member);
+        self.lone.take_if(|lone| lone.member == *member);
+    }
+
+    /// Tells of a clock that disagrees, once it is clear that no third one will settle it soon.
+    pub fn overdue(&mut self) -> Option<ClockNews> {
+        let (lone, wall) = (self.lone?, self.wall?);
+        if wall.0.saturating_sub(lone.since.0) < LONE_MS {
+            return None;
+        }
+        self.tell(ClockNews::Differs(lone.member, lone.by_ms))
     }
 
     /// Takes in what a member's clock showed when this device's showed `ours`; nothing in the unit happened before
@@ -103,12 +129,14 @@ impl UnitTime {
         let distance = i64::try_from(theirs.0.abs_diff(ours.0)).unwrap_or(i64::MAX);
         *reading = Some(if theirs >= ours { distance } else { -distance });
         let has_say = |ahead_ms: i64| ours.0.saturating_add_signed(ahead_ms).saturating_add(MAX_SKEW_MS) >= issued.ms();
-        let mut clocks: Vec<i64> = self.ahead_ms.values().flatten().copied().filter(|ahead| has_say(*ahead)).collect();
-        match (clocks.as_slice(), has_say(0)) {
-            ([], _) => return None,
-            ([only], true) => return self.compare(*only),
-            (several, true) if several.len().is_multiple_of(2) => clocks.push(0),
-            _ => {}
+        let known = self.ahead_ms.iter().filter_map(|(member, ahead_ms)| Some((*member, (*ahead_ms)?)));
+        let heard: Vec<(PublicKey, i64)> = known.filter(|(_, ahead_ms)| has_say(*ahead_ms)).collect();
+        if let ([(only, ahead_ms)], true) = (heard.as_slice(), has_say(0)) {
+            return self.compare(*only, *ahead_ms, ours);
+        }
+        let mut clocks: Vec<i64> = heard.iter().map(|(_, ahead_ms)| *ahead_ms).collect();
+        if !clocks.is_empty() && clocks.len().is_multiple_of(2) && has_say(0) {
+            clocks.push(0);
         }
         clocks.sort_unstable();
         // Of an even number the lower: what ran ahead once cannot be taken back.
@@ -117,16 +145,20 @@ impl UnitTime {
     }
 
     /// One member's word against this device's: where they agree, both are right.
-    fn compare(&mut self, ahead_ms: i64) -> Option<ClockNews> {
-        let differs_ms = self.offset_ms.saturating_sub(ahead_ms);
-        if differs_ms.unsigned_abs() <= MAX_SKEW_MS {
-            self.confirmed = true;
-            return if self.offset_ms == 0 { self.mend() } else { None };
+    fn compare(&mut self, member: PublicKey, ahead_ms: i64, ours: UnixMillis) -> Option<ClockNews> {
+        let by_ms = self.offset_ms.saturating_sub(ahead_ms);
+        if by_ms.unsigned_abs() > MAX_SKEW_MS {
+            let since = self.lone.map_or(ours, |lone| lone.since);
+            self.lone = Some(Lone { member, by_ms, since });
+            return None;
         }
-        self.tell(ClockNews::Differs(differs_ms))
+        self.lone = None;
+        self.confirmed = true;
+        if self.offset_ms == 0 { self.mend() } else { None }
     }
 
     fn correct(&mut self, median: i64) -> Option<ClockNews> {
+        self.lone = None;
         self.confirmed = true;
         let tolerated = if self.offset_ms == 0 { MAX_SKEW_MS } else { MENDED_MS };
         if median.unsigned_abs() <= tolerated {
@@ -145,7 +177,7 @@ impl UnitTime {
         let is_new = match (self.told, news) {
             (Some(ClockNews::Off(before)), ClockNews::Off(by)) => before.abs_diff(by) > NOTABLE_MS,
             // Members that come and go one by one are each one word more, and nothing new.
-            (Some(_), ClockNews::Differs(_)) => false,
+            (Some(_), ClockNews::Differs(..)) => false,
             _ => true,
         };
         if !is_new {

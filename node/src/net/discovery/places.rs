@@ -32,7 +32,7 @@ impl Book {
     }
 
     /// Takes in where a member could be reached when the node last ran.
-    pub(crate) fn recall(&mut self, peer: PeerId, class: Class, addresses: Vec<Multiaddr>, now: Instant) {
+    pub(crate) fn recall(&mut self, peer: PeerId, class: Class, addresses: &[Multiaddr], now: Instant) {
         if class == Class::Stranger {
             return;
         }

@@ -329,8 +329,8 @@ fn remembered_members_are_dialled_and_stay_remembered_however_often_in_vain() {
     let (_, me, higher) = ids(2);
     let (start, mut book) = (Instant::now(), Book::new(me, 1));
     let loopback: Multiaddr = "/ip4/127.0.0.1/tcp/4000".parse().unwrap();
-    book.recall(higher[0], Class::Near, vec![loopback.clone()], start);
-    book.recall(higher[1], Class::Stranger, vec![address(2)], start);
+    book.recall(higher[0], Class::Near, std::slice::from_ref(&loopback), start);
+    book.recall(higher[1], Class::Stranger, &[address(2)], start);
     assert_eq!(book.changed_places(), None);
     assert_eq!(book.due(start), [(Target::Peer(higher[0]), vec![loopback.clone()])]);
     book.failed(&Target::Peer(higher[0]), start);

@@ -294,6 +294,7 @@ fn a_wrong_clock_is_reported_in_words_that_a_person_sets_it_by() {
         "-- this device's clock is 2 h ahead of the unit's: set it; messages are stamped with the unit's time"
     );
     assert!(said(off(-95_000)).contains(" is 95 s behind the unit's: "));
+    assert!(said(off(7_199_400)).contains(" is 2 h ahead of the unit's: "));
     assert!(said(off(-89 * 60_000)).contains(" is 89 min behind the unit's: "));
     assert!(said(off(i64::MIN)).contains(" years behind the unit's: "));
     let member = "Army1".parse().unwrap();
