@@ -285,15 +285,11 @@ impl Roster {
         charter_version <= cited.charter_version && sheet_version <= cited.sheet_version
     }
 
-    /// Every kept document, in an order that can be accepted one by one: the chain of authorities, the other
-    /// charters by version, the sheets by version.
+    /// Every kept document, in an order in which they can be accepted one by one: the charters by version, which follow
+    /// the chain of authorities, then the sheets by version.
     pub fn documents(&self) -> impl Iterator<Item = (DocumentId, &[u8])> {
-        let chain: BTreeSet<_> = self.timeline.chain().map(|charter| charter.id).collect();
         let mut documents: Vec<_> = self.kept.iter().collect();
-        documents.sort_by_key(|(id, document)| {
-            let sheet = matches!(document, Signed::Sheet(_));
-            (sheet, !chain.contains(id), document.version())
-        });
+        documents.sort_by_key(|(_, document)| (matches!(document, Signed::Sheet(_)), document.version()));
         documents.into_iter().map(|(id, document)| (*id, document.bytes()))
     }
 

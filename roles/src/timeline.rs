@@ -53,7 +53,7 @@ const MAX_MOMENTS: usize = 1_024;
 #[derive(Clone)]
 pub(crate) struct Timeline {
     /// The first charter and those that changed the authority, by ascending version.
-    chain: Vec<SignedCharter>,
+    pub(crate) chain: Vec<SignedCharter>,
     past: Vec<Moment>,
     current: Moment,
     /// For each troop the newest sheet by the authority, which comes into force if its leader's falls away.
@@ -104,25 +104,20 @@ impl Timeline {
         self.past.iter().chain([&self.current])
     }
 
-    /// The first charter and those that changed the authority.
-    pub(crate) fn chain(&self) -> impl Iterator<Item = &SignedCharter> {
-        self.chain.iter()
-    }
-
     /// The documents worth keeping: the chain, all that is in force at some instant, and the fallbacks.
     ///
     /// They give the same timeline as all documents do.
     pub(crate) fn kept(&self) -> BTreeSet<DocumentId> {
         let charters = self.moments().map(|moment| &moment.charter);
         let sheets = self.moments().flat_map(|moment| &moment.sheets);
-        let charters = charters.chain(self.chain()).map(|charter| charter.id);
+        let charters = charters.chain(&self.chain).map(|charter| charter.id);
         let sheets = sheets.chain(&self.fallbacks).map(|sheet| sheet.id);
         charters.chain(sheets).collect()
     }
 
     /// The version up to which the chain is settled: that of the newest change of authority made by `time`.
     pub(crate) fn settled(&self, time: Timestamp) -> u64 {
-        let links = self.chain().skip(1);
+        let links = self.chain.iter().skip(1);
         let old = links.filter(|link| link.body.issued() <= time);
         old.map(|link| link.body.version()).max().unwrap_or(0)
     }

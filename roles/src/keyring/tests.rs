@@ -120,6 +120,22 @@ fn a_key_sealed_for_another_epoch_or_group_or_unit_does_not_open() {
 }
 
 #[test]
+fn of_two_keys_for_one_epoch_the_later_in_force_counts() {
+    let before = brigade();
+    let by_leader = rekey(&before, &identity("Army1"), minutes(1)).unwrap();
+    let by_chief = rekey(&before, &identity("Chief"), minutes(2)).unwrap();
+    let key_after = |documents: &[&[Vec<u8>]]| {
+        let mut roster = before.clone();
+        documents.iter().for_each(|documents| take(&mut roster, documents, minutes(2)));
+        roster.open_keys(&identity("Army2")).get(&group("army"), 2).cloned().unwrap()
+    };
+    let (leaders, chiefs) = (key_after(&[&by_leader]), key_after(&[&by_chief]));
+    assert_ne!(leaders, chiefs);
+    assert_eq!(key_after(&[&by_leader, &by_chief]), chiefs);
+    assert_eq!(key_after(&[&by_chief, &by_leader]), chiefs);
+}
+
+#[test]
 fn debug_shows_no_key() {
     let roster = brigade();
     let ring = roster.open_keys(&identity("Army2"));

@@ -86,7 +86,7 @@ fn the_chain_is_kept_for_ever() {
     take(&mut roster, &documents, minutes(60));
     let later = T0.plus_ms(400 * DAY_MS);
     roster.prune(later);
-    let versions: Vec<_> = roster.timeline.chain().map(|charter| charter.body.version()).collect();
+    let versions: Vec<_> = roster.timeline.chain.iter().map(|charter| charter.body.version()).collect();
     assert_eq!(versions, [1, 2, 3]);
     let mut away = founded();
     for (_, bytes) in roster.documents() {
@@ -182,4 +182,15 @@ fn a_change_of_authority_goes_before_another_charter_of_its_version() {
             }
         }
     }
+}
+
+#[test]
+fn what_a_former_authority_signed_while_it_reigned_is_superseded_and_no_more() {
+    let mut roster = founded();
+    let version = |version: u64| forge_charter(&founded(), &["Chief"], |text| text.version = version);
+    accept(&mut roster, &version(3)).unwrap();
+    let documents = successions(&roster);
+    take(&mut roster, &documents, minutes(60));
+    assert!(matches!(accept(&mut roster, &version(2)), Err(Refusal::Superseded)));
+    assert!(matches!(accept(&mut roster, &version(9)), Err(Refusal::NotYetJudgeable)));
 }

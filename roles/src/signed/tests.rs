@@ -233,6 +233,14 @@ fn the_largest_sheet_fits_and_one_soldier_more_does_not() {
     assert!(matches!(Signed::decode(&bytes), Err(DecodeError::Malformed(_))));
 }
 
+#[test]
+fn a_charter_has_at_most_as_many_carriers() {
+    let text = |n: usize| CharterText { carriers: (0..n).map(|n| person(&n.to_string())).collect(), ..charter_text() };
+    assert!(signed_by_chief(Payload::Charter(text(MAX_MEMBERS_PER_DOCUMENT))).is_ok());
+    let result = signed_by_chief(Payload::Charter(text(MAX_MEMBERS_PER_DOCUMENT + 1)));
+    assert_eq!(result.unwrap_err(), InvalidDocument::TooManyMembers { found: 2_001 });
+}
+
 fn signed_by_chief(payload: Payload) -> Result<Vec<u8>, InvalidDocument> {
     super::sign(payload, &[&identity("Chief")])
 }
