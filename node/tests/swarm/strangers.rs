@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use futures::StreamExt;
 use futures::future::join_all;
+use futures::stream::FuturesUnordered;
 use muster::engine::hello::{Request, Response};
 
 use super::node::Node;
@@ -14,6 +16,9 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// Strangers at a time.
 const MAX_STRANGERS: usize = 16;
+
+/// So many more come in the test.
+const BEYOND: usize = 4;
 
 /// A node of a unit with some members, and the unit.
 fn node() -> (Node, Unit) {
@@ -94,22 +99,24 @@ async fn so_many_strangers_and_no_more_are_there_at_once_and_members_still_get_i
     let address = node.address().await;
     let started = Instant::now();
     let mut strangers = Vec::new();
-    for number in 0..MAX_STRANGERS + 4 {
+    for number in 0..MAX_STRANGERS + BEYOND {
         strangers.push(Stranger::connect(&identity(9, u8::try_from(number).unwrap()), &address).await);
     }
-    // The newest are closed at once.
-    let (early, late) = strangers.split_at_mut(MAX_STRANGERS);
-    let soon = Duration::from_secs(3);
-    join_all(late.iter_mut().map(|stranger| stranger.until_within(soon, "the end", |stranger| stranger.closed))).await;
+    // Those beyond the limit are closed at once: the newest, by the order in which the node saw them.
+    let ends: FuturesUnordered<_> =
+        strangers.iter_mut().map(|stranger| stranger.until("the end", |stranger| stranger.closed)).collect();
+    tokio::time::timeout(Duration::from_secs(3), ends.take(BEYOND).collect::<()>()).await.unwrap();
+    let mut rest: Vec<_> = strangers.into_iter().filter(|stranger| !stranger.closed).collect();
+    assert_eq!(rest.len(), MAX_STRANGERS);
     let member = Node::start(&identity(1, 2), unit.now(), &[address]);
     member.says(&group("army"), b"through the crowd").await;
     node.hears(b"through the crowd").await;
     let request = Request::Hello(hello(&unit.roster, unit.roster.digest()));
-    for stranger in early.iter_mut() {
+    for stranger in &mut rest {
         stranger.answer(&request).await;
     }
-    let rest = LIMIT - started.elapsed();
-    join_all(early.iter_mut().map(|stranger| stranger.until_within(rest, "the end", |stranger| stranger.closed))).await;
+    let left = LIMIT - started.elapsed();
+    join_all(rest.iter_mut().map(|stranger| stranger.until_within(left, "the end", |stranger| stranger.closed))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
