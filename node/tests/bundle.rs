@@ -106,6 +106,10 @@ fn a_bundle_brings_a_home_what_it_never_heard_and_then_nothing_new() {
 
     let mut army2 = unit.start("Army2", &[]);
     army2.expect("[army] Army1: line 49");
+    let mut chief = unit.start(CHIEF, &[&army2.address()]);
+    chief.say(":r");
+    chief.expect("[army] Army1: line 0");
+    chief.expect("[army] Army1: line 49");
 }
 
 #[test]
