@@ -103,6 +103,7 @@ pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandErr
             keep_roster,
             keep_places,
             export_folders,
+            attended: screen != Screen::Headless,
             requests,
             events,
             stop,

@@ -2,6 +2,7 @@
 
 mod carried;
 mod error;
+mod marks;
 mod open;
 mod rows;
 pub mod writer;
@@ -21,6 +22,7 @@ use crate::engine::wire::{Frame, RecordId};
 
 use self::carried::{Bytes, SIZES, drop_before, grow, shrink};
 pub use error::{DiskError, OpenError, damaged_hint};
+pub use marks::Mark;
 pub use rows::Rows;
 
 /// Group, time, id: records of a group lie in the order in which they are shown.

@@ -9,6 +9,7 @@ use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase, StorageBackend};
 
 use super::carried::{SIZES, count, grow};
+use super::marks::MARKS;
 use super::{Disk, DiskError, META, OUTBOX, OpenError, RECORDS, SEQS};
 
 /// Memory for pages of the store: redb's own default of 1 GiB is more than many a device has, and a screenful of
@@ -18,7 +19,7 @@ const CACHE_BYTES: usize = 32 * 1024 * 1024;
 /// The layout of the tables; a file with a higher number is refused.
 const SCHEMA_VERSION: u64 = 2;
 
-/// The layout that noted neither what each group takes nor what waits for others to have it.
+/// The layout that noted nothing but records and their authors' counts.
 const WITHOUT_SIZES: u64 = 1;
 
 /// Where the schema's version stands in [`META`].
@@ -111,6 +112,7 @@ fn lay_out(database: &Database) -> Result<(), DiskError> {
     let transaction = database.begin_write()?;
     transaction.open_table(RECORDS)?;
     transaction.open_table(OUTBOX)?;
+    transaction.open_table(MARKS)?;
     transaction.open_table(SEQS)?;
     transaction.open_table(SIZES)?;
     transaction.open_table(META)?.insert(SCHEMA_KEY, SCHEMA_VERSION)?;
@@ -123,6 +125,7 @@ fn upgrade(database: &Database) -> Result<(), DiskError> {
     let counted = count(&transaction.open_table(RECORDS)?)?;
     grow(&mut transaction.open_table(SIZES)?, &counted)?;
     transaction.open_table(OUTBOX)?;
+    transaction.open_table(MARKS)?;
     transaction.open_table(META)?.insert(SCHEMA_KEY, SCHEMA_VERSION)?;
     Ok(transaction.commit()?)
 }
@@ -138,6 +141,7 @@ fn schema(database: &Database) -> Result<Option<u64>, DiskError> {
     if version == Some(SCHEMA_VERSION) {
         transaction.open_table(RECORDS)?;
         transaction.open_table(OUTBOX)?;
+        transaction.open_table(MARKS)?;
         transaction.open_table(SEQS)?;
         transaction.open_table(SIZES)?;
     }

@@ -1,6 +1,6 @@
 //! The one thread that writes: what arrives while a commit runs goes into the next one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 use std::thread;
@@ -13,7 +13,7 @@ use crate::engine::store::{Fate, Shed, Store};
 use crate::engine::sync::SyncId;
 use crate::engine::wire::RecordId;
 
-use super::{Disk, DiskError};
+use super::{Disk, DiskError, Mark};
 
 /// Jobs that may wait while a commit runs; when so many do, whoever asks waits too.
 pub const JOB_QUEUE_LEN: usize = 256;
@@ -38,6 +38,8 @@ pub enum Job {
         /// Their times and ids.
         records: Vec<(Timestamp, RecordId)>,
     },
+    /// Note the last message seen of these groups; answered only if it fails.
+    Mark(BTreeMap<GroupId, Mark>),
     /// Drop every record older than this; answered only if it fails.
     Prune {
         /// The oldest time to keep.
@@ -125,6 +127,11 @@ impl Writing {
             }
             Job::Sent { group, records } => {
                 if self.attempt(|disk| disk.sent(&group, &records)).is_none() {
+                    self.answer(Outcome::Failed(Vec::new()));
+                }
+            }
+            Job::Mark(seen) => {
+                if self.attempt(|disk| disk.mark(&seen)).is_none() {
                     self.answer(Outcome::Failed(Vec::new()));
                 }
             }

@@ -3,6 +3,7 @@
 mod places;
 mod reading;
 mod screen;
+mod seen;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -20,6 +21,7 @@ pub use self::places::KeepPlaces;
 use self::places::Places;
 use self::reading::WeekOf;
 use self::screen::Screen;
+use self::seen::Seen;
 use crate::disk::Disk;
 use crate::disk::writer::{Job, Outcome, Writer};
 use crate::engine::State;
@@ -40,6 +42,9 @@ const ENDING_LIMIT: Duration = Duration::from_secs(10);
 
 /// Exports that may be written at once: a person asks for one at a time.
 const MAX_EXPORTS: usize = 4;
+
+/// How often it is noted how far the person has read: a kill costs so much of it, and a busy group no more commits.
+const MARK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How often the engine is told that time has passed.
 const TICK_INTERVAL: Duration = Duration::from_secs(1);
@@ -65,6 +70,8 @@ pub struct Parts {
     pub keep_places: KeepPlaces,
     /// Where an export that the screen asks for may go: the first of these that can be written.
     pub export_folders: Vec<PathBuf>,
+    /// Whether a person sits at the screen; else nothing counts as seen.
+    pub attended: bool,
     /// What the screen asks.
     pub requests: mpsc::Receiver<Request>,
     /// What the screen is told.
@@ -111,6 +118,7 @@ struct Driver {
     keep_roster: KeepRoster,
     places: Places,
     screen: Screen,
+    seen: Seen,
     connected: BTreeSet<PublicKey>,
     phase: Phase,
     export_folders: Vec<PathBuf>,
@@ -128,6 +136,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     let (mut requests, mut stop) = (parts.requests, parts.stop);
     let me = identity.public();
     let boot = reading::boot(&disk, &roster, &me, carry)?;
+    let seen = Seen::new(parts.attended, disk.marks()?);
     let state = State::new(identity, roster, boot);
     let writer = Writer::start(disk.clone()).map_err(RunError::Thread)?;
     let mut driver = Driver {
@@ -139,6 +148,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
         keep_roster,
         places: Places::new(keep_places),
         screen: Screen::new(events),
+        seen,
         connected: BTreeSet::new(),
         phase: Phase::Running,
         export_folders,
@@ -161,6 +171,7 @@ impl Driver {
         stop: &mut watch::Receiver<bool>,
     ) -> Result<(), RunError> {
         let mut tick = steady(TICK_INTERVAL);
+        let mut mark = steady(MARK_INTERVAL);
         while !self.has_left() {
             let running = self.phase == Phase::Running;
             tokio::select! {
@@ -193,6 +204,7 @@ impl Driver {
                     self.feed(Input::Tick { random }).await?;
                     self.places.tick(Instant::now());
                 }
+                _ = mark.tick() => self.note_seen().await?,
                 () = until(self.phase), if !running => self.phase = Phase::Leaving { until: Instant::now(), patient: false },
             }
         }
@@ -213,8 +225,14 @@ impl Driver {
                 Effect::Verdict { handle, verdict } => {
                     self.tell_net(net::Command::Verdict { handle, verdict }).await?;
                 }
-                Effect::Show(row) => self.screen.show(Event::Row(row)),
-                Effect::ShowLate(late) => self.screen.show(Event::Late(late)),
+                Effect::Show(row) => {
+                    self.seen.show(&row);
+                    self.screen.show(Event::Row(row));
+                }
+                Effect::ShowLate(late) => {
+                    late.iter().flat_map(|late| &late.rows).for_each(|row| self.seen.show(row));
+                    self.screen.show(Event::Late(late));
+                }
                 Effect::Sent { group, records } => self.write(Job::Sent { group, records }).await?,
                 Effect::Refused { request, reason } => self.screen.show(Event::Refused { request, reason }),
                 Effect::RosterChanged(roster) => self.on_roster(roster).await?,
@@ -266,7 +284,9 @@ impl Driver {
             },
             Request::History { group } => {
                 let rows = reading::history(&self.disk, &self.state, &group)?;
-                self.screen.show(Event::History { group, rows });
+                let seen = self.seen.open(&group);
+                rows.iter().for_each(|row| self.seen.show(row));
+                self.screen.show(Event::History { group, rows, seen });
             }
             Request::Export { group } => self.export(group),
             Request::Leave { patient } => self.leave(patient),
@@ -367,6 +387,11 @@ impl Driver {
         }
     }
 
+    async fn note_seen(&mut self) -> Result<(), RunError> {
+        let seen = self.seen.take_changed();
+        if seen.is_empty() { Ok(()) } else { self.write(Job::Mark(seen)).await }
+    }
+
     async fn write(&self, job: Job) -> Result<(), RunError> {
         self.writer.jobs.send(job).await.map_err(|_| RunError::WriterStopped)
     }
@@ -393,8 +418,12 @@ impl Driver {
     /// Ends what runs beside the loop: the store first, so that all that was taken in is on disk.
     async fn end(mut self) {
         let effects = self.state.report_sent();
-        if let Err(error) = self.carry_out(effects).await {
-            tracing::warn!(%error, "what has been sent could not be noted");
+        let noted = match self.carry_out(effects).await {
+            Ok(()) => self.note_seen().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = noted {
+            tracing::warn!(%error, "what has been sent and seen could not be noted");
         }
         self.places.save(Instant::now());
         let Self { writer, net, screen, .. } = self;

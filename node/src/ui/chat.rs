@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use muster_roles::GroupId;
+use muster_roles::{GroupId, Timestamp};
 
 use super::commands::{self, Action, CommandError, rank};
 use super::printed::Line;
@@ -12,6 +12,7 @@ use super::{CHANNEL_LEN, Event, Request};
 use crate::engine::io::{Notice, PostError, RequestId};
 use crate::engine::late::LateRows;
 use crate::engine::view::{Printable, Profile, Row};
+use crate::engine::wire::RecordId;
 
 /// Live rows kept back while the history that goes before them is on its way; with more, they are shown without it.
 const MAX_HELD_ROWS: usize = CHANNEL_LEN;
@@ -74,7 +75,7 @@ impl Chat {
             Event::Profile(profile) => self.on_profile(&profile),
             Event::Row(row) => self.on_row(row),
             Event::Late(late) => self.on_late(late),
-            Event::History { group, rows } => self.on_history(&group, rows),
+            Event::History { group, rows, seen } => self.on_history(&group, rows, seen),
             Event::Refused { reason, .. } => refuse_post(&reason),
             Event::Exported { path, count } => {
                 let path = Printable::new(&path.to_string_lossy());
@@ -122,7 +123,7 @@ impl Chat {
             }
             Some(_) => {
                 let group = row.group().clone();
-                self.on_history(&group, vec![row])
+                self.on_history(&group, vec![row], None)
             }
             None => {
                 if self.open.as_ref() != Some(row.group()) && !row.mine() {
@@ -169,11 +170,27 @@ impl Chat {
         outputs
     }
 
-    /// Shows a history together with the rows that overtook it, in the order of their times.
-    fn on_history(&mut self, group: &GroupId, mut rows: Vec<Row>) -> Vec<Output> {
+    /// Shows a history together with the rows that overtook it, in the order of their times; a line stands before the
+    /// first one that is not this member's own and comes after the last that had been seen.
+    fn on_history(
+        &mut self,
+        group: &GroupId,
+        mut rows: Vec<Row>,
+        mut seen: Option<(Timestamp, RecordId)>,
+    ) -> Vec<Output> {
         rows.extend(self.awaited.remove(group).unwrap_or_default());
         rows.sort_by_key(|row| (row.time(), row.id()));
-        rows.into_iter().filter_map(|row| self.show(row)).collect()
+        let mut outputs = Vec::new();
+        for row in rows {
+            let is_unread = !row.mine() && seen.is_some_and(|seen| seen < (row.time(), row.id()));
+            let Some(shown) = self.show(row) else { continue };
+            if is_unread {
+                seen = None;
+                outputs.push(news("unread --".to_owned()));
+            }
+            outputs.push(shown);
+        }
+        outputs
     }
 
     fn on_presence(&mut self, connected: usize) -> Vec<Output> {

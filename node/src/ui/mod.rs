@@ -21,11 +21,12 @@ mod sample;
 pub use line::run_line;
 pub use plain::run_plain;
 
-use muster_roles::GroupId;
+use muster_roles::{GroupId, Timestamp};
 
 use crate::engine::io::{Notice, PostError, RequestId};
 use crate::engine::late::LateRows;
 use crate::engine::view::{Profile, Row};
+use crate::engine::wire::RecordId;
 
 /// Rows shown when a group is opened: a screenful.
 pub const HISTORY_ROWS: usize = 50;
@@ -77,6 +78,8 @@ pub enum Event {
         group: GroupId,
         /// The rows.
         rows: Vec<Row>,
+        /// The last message of the group that had been seen before, by its time and id.
+        seen: Option<(Timestamp, RecordId)>,
     },
     /// A post was refused.
     Refused {

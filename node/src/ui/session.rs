@@ -225,7 +225,7 @@ mod tests {
         ends.events.send(Event::Profile(soldier("army"))).await.unwrap();
         assert!(ends.lines.recv().await.unwrap().starts_with("-- Army3 of"));
         assert!(matches!(ends.requests.recv().await, Some(Request::History { .. })));
-        let no_history = Event::History { group: crate::ui::sample::group("army"), rows: Vec::new() };
+        let no_history = Event::History { group: crate::ui::sample::group("army"), rows: Vec::new(), seen: None };
         ends.events.send(no_history).await.unwrap();
         ends
     }

@@ -250,6 +250,19 @@ fn ones_own_records_wait_until_they_are_sent() {
 }
 
 #[test]
+fn how_far_has_been_read_is_kept_group_by_group() {
+    let mut unit = Unit::found();
+    let talk = unit.army_talk(2);
+    let place = Place::holding(&talk);
+    let mark = |record: &Permitted| (record.frame().header().time, id(record));
+    assert!(place.open().marks().unwrap().is_empty());
+    place.open().mark(&[(group("army"), mark(&talk[0])), (group("heads"), mark(&talk[0]))].into()).unwrap();
+    place.open().mark(&[(group("army"), mark(&talk[1]))].into()).unwrap();
+    let expected = [(group("army"), mark(&talk[1])), (group("heads"), mark(&talk[0]))];
+    assert_eq!(place.open().marks().unwrap(), expected.into());
+}
+
+#[test]
 fn pruning_drops_what_is_older_in_every_group() {
     let mut unit = Unit::found();
     let old = [unit.post("Army1", "army", START_MS, "old"), unit.post("Navy1", "navy", START_MS, "old")];

@@ -17,7 +17,7 @@ fn chat(profile: Profile) -> Chat {
 }
 
 fn history(at: &str, rows: &[Row]) -> Event {
-    Event::History { group: group(at), rows: rows.to_vec() }
+    Event::History { group: group(at), rows: rows.to_vec(), seen: None }
 }
 
 /// What is printed, as a person sees it.
@@ -230,6 +230,27 @@ fn a_single_row_that_is_clearly_late_tells_its_time() {
     chat.on_event(Event::Row(row(180_000, "army", "Army1", "new")));
     assert_eq!(printed(&chat.on_event(Event::Row(row(150_000, "army", "Army1", "recent")))), ["Army1: recent"]);
     assert_eq!(printed(&chat.on_event(Event::Row(row(60_000, "army", "Army1", "old")))), ["00:01 Army1: old"]);
+}
+
+#[test]
+fn a_line_stands_before_what_has_not_been_seen() {
+    let shown = |rows: &[Row], last_seen: &Row| {
+        let mut chat = Chat::default();
+        chat.on_event(Event::Profile(soldier("army")));
+        let seen = Some((last_seen.time(), last_seen.id()));
+        printed(&chat.on_event(Event::History { group: group("army"), rows: rows.to_vec(), seen }))
+    };
+    let rows = [
+        row(1, "army", "Army1", "one"),
+        my_row(2, "army", "Army3", "two"),
+        row(3, "army", "Army1", "three"),
+        row(4, "army", "Army2", "four"),
+    ];
+    let expected = ["Army1: one", "Army3 (me): two", "-- unread --", "Army1: three", "Army2: four"];
+    assert_eq!(shown(&rows, &rows[0]), expected);
+    assert_eq!(shown(&rows[1..2], &rows[0]), ["Army3 (me): two"], "nobody need read what is one's own");
+    assert_eq!(shown(&rows, &rows[3]).len(), rows.len());
+    assert_eq!(shown(&rows[2..], &rows[0])[0], "-- unread --", "more than a screenful has not been seen");
 }
 
 #[test]
