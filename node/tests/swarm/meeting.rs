@@ -88,9 +88,8 @@ async fn members_that_meet_know_each_other_s_clocks() {
     let first = Node::start(&identity(1, 1), unit.now(), &[]);
     let second = Node::start(&identity(1, 2), unit.now(), &[first.address().await]);
     for (node, other) in [(&first, &second), (&second, &first)] {
-        let (_, theirs_ms, ours_ms) = node
-            .wait("a clock", |seen| seen.clocks.iter().find(|(member, ..)| *member == other.key).copied())
-            .await;
+        let (_, theirs_ms, ours_ms) =
+            node.wait("a clock", |seen| seen.clocks.iter().find(|(member, ..)| *member == other.key).copied()).await;
         // It is the same machine's; what lies between is half of a round trip.
         assert!(theirs_ms.abs_diff(ours_ms) < 5_000, "{theirs_ms} and {ours_ms}");
         let known = node.with_seen(|seen| seen.ups.iter().any(|(member, _)| *member == other.key));
