@@ -123,8 +123,8 @@ struct Driver {
     phase: Phase,
     export_folders: Vec<PathBuf>,
     exports: JoinSet<Event>,
-    /// Reading and checking for synchronisation, beside the loop.
-    work: JoinSet<Option<SyncInput>>,
+    /// Reading and checking for the engine, beside the loop.
+    work: JoinSet<Option<Input>>,
 }
 
 /// Runs a node until the screen leaves, the process is told to end, or something it cannot do without fails.
@@ -191,7 +191,7 @@ impl Driver {
                 },
                 Some(done) = self.work.join_next() => {
                     if let Ok(Some(input)) = done {
-                        self.feed(Input::Sync(input)).await?;
+                        self.feed(input).await?;
                     }
                 }
                 report = self.net.sync.reports.recv() => {
@@ -238,6 +238,10 @@ impl Driver {
                 Effect::RosterChanged(roster) => self.on_roster(roster).await?,
                 Effect::Prune { before } => self.write(Job::Prune { before }).await?,
                 Effect::Shed(shed) => self.write(Job::Shed(shed)).await?,
+                Effect::Count(group) => {
+                    let disk = self.disk.clone();
+                    self.work.spawn_blocking(move || reading::count(&disk, group));
+                }
                 Effect::Sync(effect) => self.synchronise(effect).await?,
                 Effect::Notice(notice) => self.on_notice(notice),
             }
@@ -264,7 +268,7 @@ impl Driver {
                 let unit = self.state.roster().unit();
                 self.work.spawn_blocking(move || {
                     let (records, forged) = check_records(&records, unit);
-                    Some(SyncInput::Verified { session, group, records, forged, last })
+                    Some(Input::Sync(SyncInput::Verified { session, group, records, forged, last }))
                 });
                 return Ok(());
             }
@@ -372,6 +376,10 @@ impl Driver {
         match &notice {
             Notice::RosterUpdated { version, members } => tracing::info!(version, members, "roster updated"),
             Notice::Sent { count } => tracing::info!(count, "messages that waited have been sent"),
+            Notice::Missing { group, author, count } => tracing::info!(%group, %author, count, "messages are missing"),
+            Notice::Arrived { group, author, count } => {
+                tracing::info!(%group, %author, count, "missing messages have come");
+            }
             Notice::NoLongerMember => tracing::warn!("this member is not in the roster any more"),
             Notice::ClockOff { by_ms } => tracing::warn!(by_ms, "this device's clock is off; the unit's time is used"),
             Notice::ClockMended => tracing::info!("this device's clock agrees with the unit's"),

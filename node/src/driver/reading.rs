@@ -1,5 +1,6 @@
 //! What the driver reads from the store for the engine and the screens.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,8 +9,9 @@ use jiff::tz::TimeZone;
 use muster_keys::PublicKey;
 use muster_roles::{GroupId, Keyring, Roster, Timestamp};
 
-use crate::disk::{Disk, DiskError};
-use crate::engine::io::SyncInput;
+use crate::disk::{Disk, DiskError, END_OF_TIME};
+use crate::engine::holes::Tally;
+use crate::engine::io::{Input, SyncInput};
 use crate::engine::policy::Carry;
 use crate::engine::store::{RETENTION_MS, Store};
 use crate::engine::sync::{SessionId, SyncId};
@@ -32,9 +34,9 @@ pub(super) fn boot(disk: &Disk, roster: &Roster, me: &PublicKey, carry: Carry) -
 }
 
 /// Reads what reconciliation compares of a group; nothing where the store cannot be read, and then nothing is compared.
-pub(super) fn index(disk: &Disk, group: GroupId) -> Option<SyncInput> {
+pub(super) fn index(disk: &Disk, group: GroupId) -> Option<Input> {
     match disk.names(&group) {
-        Ok(names) => Some(SyncInput::Indexed { group, names }),
+        Ok(names) => Some(Input::Sync(SyncInput::Indexed { group, names })),
         Err(error) => {
             tracing::error!(%error, %group, "the store cannot be read");
             None
@@ -43,12 +45,28 @@ pub(super) fn index(disk: &Disk, group: GroupId) -> Option<SyncInput> {
 }
 
 /// Reads records that another member asked for; what cannot be read is left out, and can be had elsewhere.
-pub(super) fn load(disk: &Disk, session: SessionId, group: GroupId, names: &[SyncId]) -> Option<SyncInput> {
+pub(super) fn load(disk: &Disk, session: SessionId, group: GroupId, names: &[SyncId]) -> Option<Input> {
     let records = disk.load(&group, names).unwrap_or_else(|error| {
         tracing::error!(%error, %group, "the store cannot be read");
         Vec::new()
     });
-    Some(SyncInput::Loaded { session, group, records })
+    Some(Input::Sync(SyncInput::Loaded { session, group, records }))
+}
+
+/// Counts the stored records of a group; nothing where the store cannot be read, and then no hole is shown.
+pub(super) fn count(disk: &Disk, group: GroupId) -> Option<Input> {
+    let mut tally = Tally::default();
+    let scanned = disk.scan(&group, Timestamp::ZERO, END_OF_TIME, &mut |stored| {
+        tally.note(stored.frame().header());
+        ControlFlow::Continue(())
+    });
+    match scanned {
+        Ok(()) => Some(Input::Counted { group, tally }),
+        Err(error) => {
+            tracing::error!(%error, %group, "the store cannot be read");
+            None
+        }
+    }
 }
 
 /// Reads the newest rows of a group, oldest first.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use muster_keys::PublicKey;
 use muster_roles::{Denial, GroupId, MemberName, Roster, Timestamp};
 
+use super::holes::Tally;
 use super::late::LateRows;
 use super::policy::Permitted;
 use super::store::{Fate, Shed};
@@ -93,6 +94,13 @@ pub enum Input {
     },
     /// Gossip to this member was dropped, because it does not take it fast enough.
     Slow(PublicKey),
+    /// What [`Effect::Count`] asked for.
+    Counted {
+        /// The group.
+        group: GroupId,
+        /// Its stored records.
+        tally: Tally,
+    },
     /// Something happened to synchronisation.
     Sync(SyncInput),
     /// Time has passed; wanted about once a second.
@@ -231,6 +239,8 @@ pub enum Effect {
     },
     /// Too much may be carried for others: drop the oldest of it, and answer [`Input::Shed`] if there was any to drop.
     Shed(Shed),
+    /// Go through all stored records of a group, then answer [`Input::Counted`].
+    Count(GroupId),
     /// Something for synchronisation.
     Sync(SyncEffect),
     /// Something a person should know.
@@ -300,6 +310,24 @@ pub enum Notice {
     /// Others have messages now that were shown as waiting.
     Sent {
         /// How many.
+        count: u64,
+    },
+    /// Messages of an author are not here yet, as those before and after them show.
+    Missing {
+        /// Their group.
+        group: GroupId,
+        /// Who wrote them.
+        author: MemberName,
+        /// How many.
+        count: u64,
+    },
+    /// All messages of an author that were missing have come.
+    Arrived {
+        /// Their group.
+        group: GroupId,
+        /// Who wrote them.
+        author: MemberName,
+        /// How many were missing.
         count: u64,
     },
     /// This member is not in the newest roster any more.

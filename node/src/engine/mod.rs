@@ -5,6 +5,7 @@
 
 pub mod bundle;
 pub mod hello;
+pub mod holes;
 pub mod io;
 pub mod late;
 pub mod policy;

@@ -15,6 +15,7 @@ use muster_roles::{GroupId, Keyring, Roster, Timestamp};
 
 use super::carried::Carried;
 use super::held::Held;
+use super::holes::Holes;
 use super::io::{Effect, Input, SyncInput};
 use super::late::Late;
 use super::outbox::Outbox;
@@ -91,6 +92,7 @@ pub struct State {
     carried: Carried,
     sync: Sync,
     late: Late,
+    holes: Holes,
     /// When a member last came while none was there.
     joined: UnixMillis,
     /// Where the records that are being stored came from, in the order in which the store answers for them.
@@ -139,6 +141,7 @@ impl State {
             carried: Carried::new(boot.quota_bytes, boot.floor),
             sync: Sync::default(),
             late: Late::default(),
+            holes: Holes::default(),
             joined: UnixMillis(0),
             appending: VecDeque::new(),
             store_failed: false,
@@ -152,8 +155,9 @@ impl State {
         let groups = self.carry.groups(&self.roster, &self.me);
         let mut effects = sync_effects(self.sync.carry(groups));
         if let Some(member) = self.roster.member(&self.me) {
-            let own = self.roster.groups().filter(|group| member.role.may_read(group));
-            self.carried.set_own(own.cloned().collect());
+            let own: Vec<GroupId> = self.roster.groups().filter(|group| member.role.may_read(group)).cloned().collect();
+            effects.extend(self.holes.watch(own.iter().cloned()).into_iter().map(Effect::Count));
+            self.carried.set_own(own.into_iter().collect());
             effects.push(Effect::Shed(self.carried.shed()));
         }
         self.sync.set_floors(|group| self.carried.floor(group));
@@ -202,6 +206,10 @@ impl State {
             }
             Input::Clock { member, theirs, ours } => self.on_clock(&member, theirs, ours),
             Input::Slow(peer) => sync_effects(self.sync.wish(peer)),
+            Input::Counted { group, tally } => {
+                self.holes.counted(&group, tally);
+                Vec::new()
+            }
             Input::Sync(input) => self.on_sync(input, now),
             Input::Tick { random } => self.on_tick(now, random),
         }
@@ -284,6 +292,7 @@ impl State {
             effects.extend(self.publish(&group));
         }
         effects.extend(self.report_sent());
+        effects.extend(self.report_holes(now));
         effects
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use muster_roles::{GroupId, Timestamp};
+use muster_roles::{GroupId, MemberName, Timestamp};
 
 use super::commands::{self, Action, CommandError, rank};
 use super::printed::Line;
@@ -87,7 +87,7 @@ impl Chat {
                 vec![Output::Print(Line::Detail(format!("listening on {}", Printable::new(&address))))]
             }
             Event::Missed { count } => self.on_missed(count),
-            Event::Notice(notice) => vec![news(describe(&notice))],
+            Event::Notice(notice) => vec![news(describe(&notice, self.open.as_ref()))],
             Event::Closed => Vec::new(),
         }
     }
@@ -265,8 +265,25 @@ fn refuse_post(reason: &PostError) -> Vec<Output> {
     std::iter::once(refusal(reason)).chain(hint).collect()
 }
 
-fn describe(notice: &Notice) -> String {
+/// Says what is missing of whose messages, or has come; the group is named where it is not the open one.
+fn describe_hole(author: &MemberName, elsewhere: Option<&GroupId>, count: u64, has_arrived: bool) -> String {
+    let place = elsewhere.map_or_else(String::new, |group| format!(" in {group}"));
+    match (count, has_arrived) {
+        (1, false) => format!("1 message from {author}{place} is not here yet"),
+        (1, true) => format!("the missing message from {author}{place} has arrived"),
+        (_, false) => format!("{count} messages from {author}{place} are not here yet"),
+        (_, true) => format!("the {count} missing messages from {author}{place} have arrived"),
+    }
+}
+
+fn describe(notice: &Notice, open: Option<&GroupId>) -> String {
     match notice {
+        Notice::Missing { group, author, count } => {
+            describe_hole(author, Some(group).filter(|group| open != Some(group)), *count, false)
+        }
+        Notice::Arrived { group, author, count } => {
+            describe_hole(author, Some(group).filter(|group| open != Some(group)), *count, true)
+        }
         Notice::RosterUpdated { version, members } => format!("new roster: version {version}, {members} members"),
         Notice::Sent { count } => format!("sent: {} that waited", counted(*count, "message")),
         Notice::NoLongerMember => {

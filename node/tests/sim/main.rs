@@ -14,6 +14,7 @@ mod carrying;
 mod clocks;
 #[path = "../forge/mod.rs"]
 mod forge;
+mod holes;
 mod outbox;
 mod store;
 mod world;

@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use fastrand::Rng;
+use muster::engine::holes::Tally;
 use muster::engine::io::{Effect, GossipHandle, Input, Notice, PublishOutcome, RequestId, SyncInput, Verdict};
 use muster::engine::policy::Permitted;
 use muster::engine::store::{RETENTION_MS, Shed, Store};
@@ -72,6 +73,7 @@ enum Happening {
     Tick { node: usize },
     Meet { a: usize, b: usize },
     Part { a: usize, b: usize },
+    Counted { node: usize, group: GroupId, tally: Tally },
     Sync { node: usize, input: SyncInput },
 }
 
@@ -308,6 +310,7 @@ impl World {
                 self.feed(a, Input::MemberDown(self.key(b)));
                 self.feed(b, Input::MemberDown(self.key(a)));
             }
+            Happening::Counted { node, group, tally } => self.feed(node, Input::Counted { group, tally }),
             Happening::Sync { node, input } => self.feed(node, Input::Sync(input)),
         }
     }
@@ -384,6 +387,12 @@ impl World {
             }
             Effect::Refused { .. } => self.nodes[node].refused += 1,
             Effect::Shed(shed) => self.schedule(1, Happening::Shed { node, shed }),
+            Effect::Count(group) => {
+                let mut tally = Tally::default();
+                let stored = self.nodes[node].store.latest(&group, usize::MAX).expect("memory does not fail");
+                stored.iter().for_each(|stored| tally.note(stored.frame().header()));
+                self.schedule(5, Happening::Counted { node, group, tally });
+            }
             Effect::Sync(effect) => self.carry_out_sync(node, effect),
             Effect::Prune { before } => {
                 let kept_ms = self.now.0 - before.ms();

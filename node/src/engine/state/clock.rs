@@ -50,6 +50,7 @@ impl State {
         let before = Timestamp::from_ms(now.0.saturating_sub(RETENTION_MS));
         self.sync.prune(before);
         self.unsent.prune(before);
+        self.holes.prune(before);
         vec![Effect::Prune { before }]
     }
 }

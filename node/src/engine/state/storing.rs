@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use muster_keys::PublicKey;
 use muster_roles::GroupId;
 
 use super::{Batch, State, sync_effects};
+use crate::engine::holes::HoleNews;
 use crate::engine::io::{Effect, Notice};
 use crate::engine::late::Ready;
 use crate::engine::policy::Permitted;
@@ -30,6 +32,7 @@ impl State {
                 let header = record.frame().header();
                 self.carried.count(&header.group, record.frame().bytes().len());
                 names.entry(&header.group).or_default().push(SyncId::new(header.time, &record.frame().id()));
+                self.holes.note(header);
                 // What this member may not read, or has no key for, is carried for others and shown to nobody.
                 let Ok(row) = self.reader().row(&Stored::from(record)) else { continue };
                 if by_session {
@@ -60,6 +63,22 @@ impl State {
         let Ready { late, fresh } = self.late.take(self.sync.is_at_rest(), self.joined, now);
         let late = (!late.is_empty()).then_some(Effect::ShowLate(late));
         late.into_iter().chain(fresh.into_iter().map(Effect::Show)).collect()
+    }
+
+    /// Tells what is missing of whose messages, unless it is just being fetched.
+    pub(super) fn report_holes(&mut self, now: UnixMillis) -> Vec<Effect> {
+        if !self.sync.is_at_rest() {
+            return Vec::new();
+        }
+        let roster = &self.roster;
+        let notice = |(group, key, news): (GroupId, PublicKey, HoleNews)| {
+            let author = roster.member(&key)?.name;
+            Some(Effect::Notice(match news {
+                HoleNews::Missing(count) => Notice::Missing { group, author, count },
+                HoleNews::Arrived(count) => Notice::Arrived { group, author, count },
+            }))
+        };
+        self.holes.report(now).into_iter().filter_map(notice).collect()
     }
 
     pub(super) fn on_commit_failed(&mut self, records: &[Permitted]) -> Vec<Effect> {

@@ -254,6 +254,24 @@ fn a_line_stands_before_what_has_not_been_seen() {
 }
 
 #[test]
+fn what_is_missing_is_said_and_that_it_has_come() {
+    let mut chat = chat(leader("army"));
+    let author = crate::ui::sample::member("Army1");
+    let mut missing = |at, count| {
+        let notice = Notice::Missing { group: group(at), author: author.clone(), count };
+        printed(&chat.on_event(Event::Notice(notice)))
+    };
+    assert_eq!(missing("army", 2), ["-- 2 messages from Army1 are not here yet"]);
+    assert_eq!(missing("heads", 1), ["-- 1 message from Army1 in heads is not here yet"]);
+    let mut arrived = |at, count| {
+        let notice = Notice::Arrived { group: group(at), author: author.clone(), count };
+        printed(&chat.on_event(Event::Notice(notice)))
+    };
+    assert_eq!(arrived("army", 2), ["-- the 2 missing messages from Army1 have arrived"]);
+    assert_eq!(arrived("heads", 1), ["-- the missing message from Army1 in heads has arrived"]);
+}
+
+#[test]
 fn a_refused_post_prints_the_reason_and_the_way_on() {
     let mut chat = chat(soldier("army"));
     let reason = PostError::TooLong { len: 5000, max: 4096 };
