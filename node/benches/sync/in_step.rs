@@ -81,7 +81,7 @@ impl Pair {
             .collect();
         for engine in &mut engines {
             for effect in engine.start() {
-                let Effect::Sync(SyncEffect::Index(of)) = effect else { panic!("{effect:?}") };
+                let Effect::Sync(SyncEffect::Index(of)) = effect else { continue };
                 let names = if of == group("army") { names.clone() } else { Vec::new() };
                 engine.handle(Input::Sync(SyncInput::Indexed { group: of, names }), NOW);
             }

@@ -354,7 +354,10 @@ impl Sync {
     /// What a session brought is new to the other members too: they are told by comparing with them.
     fn after(&mut self, ended: Option<Open>) -> Vec<SyncEffect> {
         match ended {
-            Some(open) if open.brought > 0 => self.wish_all(Some(&open.peer)),
+            Some(open) if open.brought > 0 => {
+                tracing::info!(peer = %open.peer, brought = open.brought, "synchronised");
+                self.wish_all(Some(&open.peer))
+            }
             _ => self.open_due(),
         }
     }

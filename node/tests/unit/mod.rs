@@ -101,6 +101,15 @@ impl Unit {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Tells how many records synchronisation has brought to a member's node so far, by the node's own log.
+    pub(crate) fn synchronised(&self, name: &str) -> u64 {
+        // There is none before the node's start.
+        let log = std::fs::read_to_string(self.home(name).join("muster.log")).unwrap_or_default();
+        let sessions = log.lines().filter(|line| line.contains("synchronised"));
+        let brought = sessions.filter_map(|line| line.split("brought=").nth(1)?.split(' ').next()?.parse::<u64>().ok());
+        brought.sum()
+    }
+
     /// Starts a member's node in plain mode, dialling the given nodes.
     pub(crate) fn start(&self, name: &str, dial: &[&str]) -> Node {
         self.start_with(name, dial, &[])
@@ -175,11 +184,6 @@ impl Node {
     /// Waits until the node prints a line that starts like this, unless it has already, and returns the line.
     pub(crate) fn expect_start(&mut self, start: &str) -> String {
         self.expect_line(&format!("a line starting with {start:?}"), |printed| printed.starts_with(start))
-    }
-
-    /// Waits until the node prints a line that ends like this, unless it has already.
-    pub(crate) fn expect_end(&mut self, end: &str) {
-        self.expect_line(&format!("a line ending with {end:?}"), |printed| printed.ends_with(end));
     }
 
     fn expect_line(&mut self, wanted: &str, matches: impl Fn(&str) -> bool) -> String {
