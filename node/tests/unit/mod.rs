@@ -186,6 +186,11 @@ impl Node {
         self.expect_line(&format!("a line starting with {start:?}"), |printed| printed.starts_with(start))
     }
 
+    /// Waits until the node prints a line that ends like this, unless it has already.
+    pub(crate) fn expect_end(&mut self, end: &str) {
+        self.expect_line(&format!("a line ending with {end:?}"), |printed| printed.ends_with(end));
+    }
+
     fn expect_line(&mut self, wanted: &str, matches: impl Fn(&str) -> bool) -> String {
         if let Some(line) = self.seen.iter().find(|line| matches(line)) {
             return line.clone();
