@@ -71,6 +71,8 @@ pub(super) struct Leading {
     /// Whether the other side lacks something.
     other_lacks: bool,
     wants: usize,
+    /// Frames of records that are being checked or stored, in no certain order.
+    storing: usize,
     /// Records that nobody else is known to have, as far as this comparison has not found them missing.
     unsent: BTreeMap<GroupId, BTreeSet<SyncId>>,
 }
@@ -101,6 +103,7 @@ impl Session {
             lacking: Vec::new(),
             other_lacks: false,
             wants: 0,
+            storing: 0,
             unsent: indexes.iter().map(stored).collect(),
         })
     }
@@ -154,10 +157,8 @@ impl Session {
     /// A frame of records is stored; the last of an answer makes room for the next question.
     pub(super) fn on_stored(&mut self, last: bool) -> Result<Vec<Step>, Broken> {
         let Self::Leading(leading) = self else { return Err(Broken::Unexpected) };
-        if !last {
-            return Ok(Vec::new());
-        }
-        leading.wants = leading.wants.saturating_sub(1);
+        leading.storing = leading.storing.saturating_sub(1);
+        leading.wants = leading.wants.saturating_sub(usize::from(last));
         Ok(leading.ask())
     }
 }
@@ -256,10 +257,11 @@ impl Leading {
         Ok(next)
     }
 
-    fn on_records(&self, group: GroupId, records: Vec<Vec<u8>>, last: bool) -> Result<Vec<Step>, Broken> {
+    fn on_records(&mut self, group: GroupId, records: Vec<Vec<u8>>, last: bool) -> Result<Vec<Step>, Broken> {
         if self.wants == 0 {
             return Err(Broken::Unexpected);
         }
+        self.storing += 1;
         Ok(vec![Step::Verify { group, records, last }])
     }
 
@@ -272,7 +274,7 @@ impl Leading {
             self.wants += 1;
             steps.push(Step::Send(Frame::Want { group, names }));
         }
-        if self.wants == 0 {
+        if self.wants == 0 && self.storing == 0 {
             steps.push(Step::Finish);
         }
         steps
