@@ -106,7 +106,10 @@ fn fill(unit: &Unit, name: &'static str) {
     let time_ms = |n: u64| now_ms - (RECORDS + 60 - n) * 1000;
     let text = |n: u64| format!("{n} {}", "x".repeat(TEXT_LEN));
     let said: Vec<Permitted> = (0..RECORDS).map(|n| author.post(name, "army", time_ms(n), &text(n))).collect();
-    Disk::open(&home.join("muster.redb")).unwrap().append(&said).unwrap();
+    let mut disk = Disk::open(&home.join("muster.redb")).unwrap();
+    disk.append(&said).unwrap();
+    // What waited for somebody to hear it would go out by gossip.
+    disk.sent(&records::group("army"), &records::names(&said)).unwrap();
 }
 
 /// Passes bytes on to a node, and cuts every connection after some of them until it has done so [`CUTS`] times.

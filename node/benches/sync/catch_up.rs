@@ -71,6 +71,8 @@ fn fill(home: &Path) -> (Vec<Frame>, UnitId) {
     let mut disk = Disk::open(&home.join("muster.redb")).unwrap();
     for batch in records.chunks(COMMIT_RECORDS) {
         disk.append(batch).unwrap();
+        // What waited for somebody to hear it would go out by gossip.
+        disk.sent(&records::group("army"), &records::names(batch)).unwrap();
     }
     (records.iter().map(|record| record.frame().clone()).collect(), unit_id)
 }

@@ -182,16 +182,17 @@ impl Store for Disk {
         Ok(transaction.commit()?)
     }
 
-    fn waiting(&self) -> Result<Vec<Stored>, DiskError> {
+    fn waiting(&self, most: usize) -> Result<Vec<Stored>, DiskError> {
         let transaction = self.read()?;
         let (outbox, records) = (transaction.open_table(OUTBOX)?, transaction.open_table(RECORDS)?);
         let mut waiting = Vec::new();
-        for entry in outbox.iter()? {
+        for entry in outbox.iter()?.rev().take(most) {
             let (key, _) = entry?;
             if let Some(value) = records.get(key.value())? {
                 waiting.push(rows::decode(key.value(), value.value())?);
             }
         }
+        waiting.reverse();
         Ok(waiting)
     }
 
@@ -217,10 +218,9 @@ impl Store for Disk {
         let mut dropped = 0;
         {
             let mut records = transaction.open_table(RECORDS)?;
-            let mut outbox = transaction.open_table(OUTBOX)?;
+            transaction.open_table(OUTBOX)?.retain(|(_, time, _), ()| time >= before.to_u64())?;
             let mut removed = Bytes::new();
             for (group, _) in newest_by_group(&records)? {
-                outbox.retain_in(span(&group, Timestamp::ZERO, before), |_, ()| false)?;
                 let gone = drop_before(&mut records, &group, before)?;
                 dropped += gone.records;
                 removed.insert(group, gone.bytes);

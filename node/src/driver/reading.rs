@@ -17,13 +17,13 @@ use crate::engine::store::{RETENTION_MS, Store};
 use crate::engine::sync::{SessionId, SyncId};
 use crate::engine::time::UnixMillis;
 use crate::engine::view::{Reader, Row};
-use crate::engine::{Boot, State};
+use crate::engine::{Boot, MAX_UNSENT, State};
 use crate::export::{Export, Format};
 use crate::ui::{Event, HISTORY_ROWS};
 
 /// Reads what the engine must know of the store when it starts.
 pub(super) fn boot(disk: &Disk, roster: &Roster, me: &PublicKey, carry: Carry) -> Result<Boot, DiskError> {
-    let (newest, floor, waiting) = (disk.newest()?, disk.floor()?, disk.waiting()?);
+    let (newest, floor, waiting) = (disk.newest()?, disk.floor()?, disk.waiting(MAX_UNSENT)?);
     let mut boot = Boot { newest, carry, waiting, floor, ..Boot::default() };
     for group in roster.groups() {
         if let Some(seq) = disk.last_seq(group, me)? {

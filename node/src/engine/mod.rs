@@ -26,3 +26,4 @@ mod unsent;
 
 pub use seal::MAX_TEXT_LEN;
 pub use state::{Boot, State};
+pub use unsent::MAX_UNSENT;

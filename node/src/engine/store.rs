@@ -94,11 +94,12 @@ pub trait Store {
     /// The store's own: nothing is noted then.
     fn sent(&mut self, group: &GroupId, ids: &[(Timestamp, RecordId)]) -> Result<(), Self::Error>;
 
-    /// Returns this member's own records that still wait for somebody to have them, oldest first in each group.
+    /// Returns this member's own records that still wait for somebody to have them, oldest first in each group; of more
+    /// than `most` only so many.
     ///
     /// # Errors
     /// The store's own, among them a record that does not decode.
-    fn waiting(&self) -> Result<Vec<Stored>, Self::Error>;
+    fn waiting(&self, most: usize) -> Result<Vec<Stored>, Self::Error>;
 
     /// Takes records out, in one commit; ids that are not there are passed over.
     ///

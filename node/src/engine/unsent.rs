@@ -10,7 +10,7 @@ use super::wire::{Frame, RecordId};
 
 /// Records kept track of, a group, in some MiB: what a device on its own may write in a week. The oldest give way;
 /// they stay in the store, and synchronisation brings them to others all the same.
-const MAX_UNSENT: usize = 16 * 1024;
+pub const MAX_UNSENT: usize = 16 * 1024;
 
 /// One record that waits.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ use muster::engine::policy::Permitted;
 use muster::engine::store::Fate;
 use muster::engine::time::UnixMillis;
 use muster::engine::view::Reader;
+use muster::engine::wire::RecordId;
 use muster::engine::{Boot, State};
 use muster_keys::Identity;
 use muster_roles::{GroupId, Role, Roster, Timestamp};
@@ -85,6 +86,11 @@ pub(crate) fn identity(name: &str) -> Identity {
     let mut seed = [0; 32];
     seed[..name.len()].copy_from_slice(name.as_bytes());
     Identity::from_seed(&seed)
+}
+
+/// The times and ids of records, as a store takes them.
+pub(crate) fn names(records: &[Permitted]) -> Vec<(Timestamp, RecordId)> {
+    records.iter().map(|record| (record.frame().header().time, record.frame().id())).collect()
 }
 
 /// The group of this name.

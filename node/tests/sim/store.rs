@@ -84,8 +84,9 @@ impl Store for MemStore {
         Ok(())
     }
 
-    fn waiting(&self) -> Result<Vec<Stored>, Infallible> {
-        Ok(self.waiting.iter().filter_map(|key| self.records.get(key).cloned()).collect())
+    fn waiting(&self, most: usize) -> Result<Vec<Stored>, Infallible> {
+        let mut waiting: Vec<Stored> = self.waiting.iter().filter_map(|key| self.records.get(key).cloned()).collect();
+        Ok(waiting.split_off(waiting.len().saturating_sub(most)))
     }
 
     fn prune(&mut self, before: Timestamp) -> Result<u64, Infallible> {

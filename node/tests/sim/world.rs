@@ -14,7 +14,7 @@ use muster::engine::time::UnixMillis;
 use muster::engine::verify::check_records;
 use muster::engine::view::Row;
 use muster::engine::wire::Frame;
-use muster::engine::{Boot, State};
+use muster::engine::{Boot, MAX_UNSENT, State};
 use muster_keys::{Identity, PublicKey};
 use muster_roles::{GroupId, Role, Roster, permit};
 
@@ -206,7 +206,7 @@ impl World {
         let boot = Boot {
             last_seq: last_seq.collect(),
             newest: stopped.store.newest().expect("memory does not fail"),
-            waiting: stopped.store.waiting().expect("memory does not fail"),
+            waiting: stopped.store.waiting(MAX_UNSENT).expect("memory does not fail"),
             ..Boot::default()
         };
         stopped.state = State::new(identity, roster, boot);
