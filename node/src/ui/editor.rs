@@ -14,9 +14,9 @@ use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{ColorMode, Config, Editor, ExternalPrinter, Helper};
 use tokio::sync::{mpsc, oneshot};
 
-use super::gate::Gate;
 use super::session::Entry;
 use super::terminal::Quiet;
+use super::turnstile::Turnstile;
 
 /// What prints above the prompt.
 pub(super) type AbovePrompt = Box<dyn ExternalPrinter + Send>;
@@ -25,7 +25,7 @@ pub(super) type AbovePrompt = Box<dyn ExternalPrinter + Send>;
 pub(super) struct LineEditor {
     editor: Editor<Screen, MemHistory>,
     quiet: Quiet,
-    gate: Arc<Gate>,
+    turnstile: Arc<Turnstile>,
     /// Whether the last thing typed was Ctrl-C on an empty line.
     is_warned: bool,
 }
@@ -43,21 +43,21 @@ impl LineEditor {
     ///
     /// # Errors
     /// Standard input or output is no terminal, or one that cannot move its cursor.
-    pub(super) fn new(gate: Arc<Gate>) -> io::Result<(Self, AbovePrompt)> {
-        // The highlighter is what opens the gate and takes the line away after Enter, so it runs without colours too.
+    pub(super) fn new(turnstile: Arc<Turnstile>) -> io::Result<(Self, AbovePrompt)> {
+        // The highlighter is what opens the turnstile and takes the line away after Enter, so it runs without colours too.
         let config = Config::builder().color_mode(ColorMode::Forced).build();
         let history = MemHistory::with_config(&config);
         let mut editor = Editor::with_history(config, history).map_err(io::Error::other)?;
         let printer = editor.create_external_printer().map_err(io::Error::other)?;
-        editor.set_helper(Some(Screen::new(gate.clone())));
-        Ok((Self { editor, quiet: Quiet::new()?, gate, is_warned: false }, Box::new(printer)))
+        editor.set_helper(Some(Screen::new(turnstile.clone())));
+        Ok((Self { editor, quiet: Quiet::new()?, turnstile, is_warned: false }, Box::new(printer)))
     }
 
     /// Reads until the person leaves or nobody takes what is typed.
     pub(super) fn run(mut self, entries: &mpsc::Sender<Entry>) {
         while let Some(prompt) = ask_prompt(entries) {
             let typed = self.read(&prompt);
-            self.gate.close();
+            self.turnstile.close();
             let is_taken = match typed {
                 // Pasted text may hold several lines; each is one as if it had been typed.
                 Typed::Lines(text) => {
@@ -73,7 +73,7 @@ impl LineEditor {
         }
         // Lets go of the terminal before the printer writes to it by itself.
         drop((self.editor, self.quiet));
-        self.gate.end();
+        self.turnstile.end();
     }
 
     fn read(&mut self, prompt: &str) -> Typed {
@@ -85,7 +85,7 @@ impl LineEditor {
                 }
                 Typed::Lines(text)
             }
-            Err(ReadlineError::Interrupted) if self.gate.is_closing() => Typed::End,
+            Err(ReadlineError::Interrupted) if self.turnstile.is_closing() => Typed::End,
             Err(ReadlineError::Interrupted) if !self.is_line_empty() => Typed::Nothing,
             Err(ReadlineError::Interrupted) if was_warned => Typed::End,
             Err(ReadlineError::Interrupted) => {
@@ -118,14 +118,14 @@ fn ask_prompt(entries: &mpsc::Sender<Entry>) -> Option<String> {
 /// is done by rustyline's own last drawing of it: after [`Validator::validate`] everything is drawn as nothing, over a
 /// message that counts as one more row, and the line break that follows brings the cursor to where the prompt began.
 struct Screen {
-    gate: Arc<Gate>,
+    turnstile: Arc<Turnstile>,
     is_entered: Cell<bool>,
     is_line_empty: Cell<bool>,
 }
 
 impl Screen {
-    fn new(gate: Arc<Gate>) -> Self {
-        Self { gate, is_entered: Cell::new(false), is_line_empty: Cell::new(true) }
+    fn new(turnstile: Arc<Turnstile>) -> Self {
+        Self { turnstile, is_entered: Cell::new(false), is_line_empty: Cell::new(true) }
     }
 
     fn unless_entered<'a>(&self, text: &'a str) -> Cow<'a, str> {
@@ -140,7 +140,7 @@ impl Highlighter for Screen {
 
     fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _default: bool) -> Cow<'b, str> {
         if !self.is_entered.get() {
-            self.gate.open();
+            self.turnstile.open();
         }
         self.unless_entered(prompt)
     }

@@ -9,10 +9,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::editor::{AbovePrompt, LineEditor};
-use super::gate::Gate;
 use super::plain::run_plain;
 use super::printed::{Colours, Look};
 use super::session::{ENTRY_QUEUE_LEN, LINE_QUEUE_LEN, Ports, Session};
+use super::turnstile::Turnstile;
 use super::{Event, Request};
 
 /// How long the terminal may take to come to rest at the end.
@@ -23,8 +23,8 @@ const REST_LIMIT: Duration = Duration::from_secs(2);
 /// # Errors
 /// The screen's threads could not be started, or the terminal could not be written.
 pub async fn run_line(requests: mpsc::Sender<Request>, events: mpsc::Receiver<Event>) -> io::Result<()> {
-    let gate = Arc::new(Gate::default());
-    let (editor, above_prompt) = match LineEditor::new(gate.clone()) {
+    let turnstile = Arc::new(Turnstile::default());
+    let (editor, above_prompt) = match LineEditor::new(turnstile.clone()) {
         Ok(ready) => ready,
         Err(error) => {
             tracing::info!(%error, "no line editing here");
@@ -35,12 +35,12 @@ pub async fn run_line(requests: mpsc::Sender<Request>, events: mpsc::Receiver<Ev
     let (lines, line_rx) = mpsc::channel(LINE_QUEUE_LEN);
     let edited = in_thread("line-editor", move || editor.run(&entry_tx))?;
     let printed = in_thread("line-printer", {
-        let gate = gate.clone();
-        move || print_lines(line_rx, above_prompt, &gate)
+        let turnstile = turnstile.clone();
+        move || print_lines(line_rx, above_prompt, &turnstile)
     })?;
     let look = Look::Terminal(Colours::from_env());
     Session::new(look, false).run(Ports { requests, events, entries, lines }).await;
-    gate.give_up_prompt();
+    turnstile.give_up_prompt();
     let _rested = timeout(REST_LIMIT, edited).await;
     match timeout(REST_LIMIT, printed).await {
         Ok(Ok(result)) => result,
@@ -62,7 +62,11 @@ fn in_thread<T: Send + 'static>(
 }
 
 /// Prints lines as they come, all that wait at once.
-fn print_lines(mut lines: mpsc::Receiver<String>, mut above_prompt: AbovePrompt, gate: &Gate) -> io::Result<()> {
+fn print_lines(
+    mut lines: mpsc::Receiver<String>,
+    mut above_prompt: AbovePrompt,
+    turnstile: &Turnstile,
+) -> io::Result<()> {
     let mut batch = Vec::new();
     while lines.blocking_recv_many(&mut batch, LINE_QUEUE_LEN) > 0 {
         let text: String = batch.drain(..).flat_map(|line| [line, "\n".to_owned()]).collect();
@@ -71,7 +75,7 @@ fn print_lines(mut lines: mpsc::Receiver<String>, mut above_prompt: AbovePrompt,
             terminal.write_all(text.as_bytes())?;
             terminal.flush()
         };
-        gate.print(|| above_prompt.print(text.clone()).map_err(io::Error::other), straight)?;
+        turnstile.print(|| above_prompt.print(text.clone()).map_err(io::Error::other), straight)?;
     }
     Ok(())
 }

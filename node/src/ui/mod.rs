@@ -7,13 +7,13 @@ pub mod commands;
 
 mod chat;
 mod editor;
-mod gate;
 mod line;
 mod plain;
 mod printed;
 mod session;
 mod shown;
 mod terminal;
+mod turnstile;
 
 #[cfg(test)]
 mod sample;

@@ -1,13 +1,13 @@
 //! Who may write to the terminal: the editor while it is between two prompts, the printer while one is shown.
 //!
 //! rustyline's printer writes straight to the terminal when no prompt is shown, which would end up in the middle of
-//! the next prompt if that appeared just then. So the printer waits at this gate until the prompt stands.
+//! the next prompt if that appeared just then. So the printer waits at this turnstile until the prompt stands.
 
 use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How long the editor waits for a print that began before the gate closed: one that takes longer is waiting for the
+/// How long the editor waits for a print that began before the turnstile closed: one that takes longer is waiting for the
 /// next prompt, and will be shown by it.
 const PRINT_LIMIT: Duration = Duration::from_millis(20);
 
@@ -30,14 +30,14 @@ struct State {
     is_closing: bool,
 }
 
-/// The gate between the printer and the editor.
+/// The turnstile between the printer and the editor.
 #[derive(Debug, Default)]
-pub(super) struct Gate {
+pub(super) struct Turnstile {
     state: Mutex<State>,
     turned: Condvar,
 }
 
-impl Gate {
+impl Turnstile {
     /// Prints when it is time to: through the editor where a prompt stands, else straight to the terminal.
     pub(super) fn print(
         &self,
@@ -122,65 +122,65 @@ mod tests {
 
     use super::*;
 
-    /// Prints through the gate in a thread of its own; what comes says by which way.
-    fn print_in_thread(gate: &Arc<Gate>) -> Receiver<&'static str> {
+    /// Prints through the turnstile in a thread of its own; what comes says by which way.
+    fn print_in_thread(turnstile: &Arc<Turnstile>) -> Receiver<&'static str> {
         let (tx, rx) = channel();
-        let (gate, straight) = (gate.clone(), tx.clone());
+        let (turnstile, straight) = (turnstile.clone(), tx.clone());
         thread::spawn(move || {
             let by = |way: &'static str, to: std::sync::mpsc::Sender<_>| move || to.send(way).map_err(io::Error::other);
-            gate.print(by("above", tx), by("straight", straight))
+            turnstile.print(by("above", tx), by("straight", straight))
         });
         rx
     }
 
     #[test]
     fn a_print_waits_for_the_prompt() {
-        let gate = Arc::new(Gate::default());
-        let way = print_in_thread(&gate);
+        let turnstile = Arc::new(Turnstile::default());
+        let way = print_in_thread(&turnstile);
         assert!(way.try_recv().is_err());
-        gate.open();
+        turnstile.open();
         assert_eq!(way.recv().unwrap(), "above");
     }
 
     #[test]
     fn without_a_prompt_to_come_it_is_printed_straight() {
-        let gate = Arc::new(Gate::default());
-        let way = print_in_thread(&gate);
-        gate.end();
+        let turnstile = Arc::new(Turnstile::default());
+        let way = print_in_thread(&turnstile);
+        turnstile.end();
         assert_eq!(way.recv().unwrap(), "straight");
     }
 
     #[test]
     fn what_an_ended_editor_did_not_take_is_printed_straight() {
-        let gate = Gate::default();
-        gate.open();
+        let turnstile = Turnstile::default();
+        turnstile.open();
         let mut printed = false;
         let straight = || {
             printed = true;
             Ok(())
         };
-        gate.print(|| Err(io::Error::other("the editor has ended")), straight).unwrap();
+        turnstile.print(|| Err(io::Error::other("the editor has ended")), straight).unwrap();
         assert!(printed);
     }
 
     #[test]
     fn closing_waits_for_a_print_under_way_but_not_for_one_that_waits_for_a_prompt() {
-        let gate = Arc::new(Gate::default());
-        gate.open();
+        let turnstile = Arc::new(Turnstile::default());
+        turnstile.open();
         let (started_tx, started) = channel();
         let (finish, finish_rx) = channel::<()>();
         let printer = thread::spawn({
-            let gate = gate.clone();
+            let turnstile = turnstile.clone();
             move || {
                 let wait = || {
                     started_tx.send(()).map_err(io::Error::other)?;
                     finish_rx.recv().map_err(io::Error::other)
                 };
-                gate.print(wait, || Ok(()))
+                turnstile.print(wait, || Ok(()))
             }
         });
         started.recv().unwrap();
-        gate.close();
+        turnstile.close();
         finish.send(()).unwrap();
         printer.join().unwrap().unwrap();
     }
