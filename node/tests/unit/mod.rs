@@ -226,6 +226,11 @@ impl Node {
         self.expect(&format!("-- {members} member{plural} in reach"));
     }
 
+    /// Takes in what the node has printed, without waiting for more.
+    pub(crate) fn look(&mut self) {
+        self.seen.extend(self.output.try_iter());
+    }
+
     /// Returns what the node has printed so far, as far as it has been waited for.
     pub(crate) fn seen(&self) -> &[String] {
         &self.seen
