@@ -52,11 +52,12 @@ fn a_sync_cut_at_any_byte_again_and_again_ends_with_equal_sets() {
     network();
     let unit = Unit::found();
     let names = ["Army1", "Army2"];
-    for name in names {
+    let authors = ["Army3", "Army4"];
+    for name in names.into_iter().chain(authors) {
         unit.admit(name, Rank::Soldier("army"));
     }
-    for name in names {
-        fill(&unit, name);
+    for (name, author) in names.into_iter().zip(authors) {
+        fill(&unit, name, author);
     }
     let mut first = unit.start("Army1", &[]);
     let wire = Wire::to(socket(&first.address()));
@@ -95,22 +96,23 @@ fn network() {
     }
 }
 
-/// Gives a member's home the newest roster, and to its store what the member has said all by itself.
-fn fill(unit: &Unit, name: &'static str) {
+/// Gives a member's home the newest roster, and to its store what somebody has said whose device is not there; one's own
+/// words, unheard so far, would go out by gossip too.
+fn fill(unit: &Unit, name: &str, author: &'static str) {
     let home = unit.home(name);
     std::fs::copy(unit.home(CHIEF).join("roster.cbor"), home.join("roster.cbor")).unwrap();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let now_ms = u64::try_from(now.as_millis()).unwrap();
     let bytes = std::fs::read(home.join("roster.cbor")).unwrap();
     let roster = Roster::decode(&bytes, Timestamp::from_ms(now_ms)).unwrap();
-    let KeyFile::Open { identity, .. } = muster_keys::load(&home.join("role.key")).unwrap() else {
+    let KeyFile::Open { identity, .. } = muster_keys::load(&unit.home(author).join("role.key")).unwrap() else {
         panic!("the key has no passphrase")
     };
-    let mut author = records::Unit::of(roster.into(), [(name, identity)]);
+    let mut engines = records::Unit::of(roster.into(), [(author, identity)]);
     // The oldest first, a second each, so that the newest is not too young to be compared.
     let time_ms = |n: u64| now_ms - (RECORDS + 60 - n) * 1000;
     let text = |n: u64| format!("{n} {}", "x".repeat(TEXT_LEN));
-    let said: Vec<Permitted> = (0..RECORDS).map(|n| author.post(name, "army", time_ms(n), &text(n))).collect();
+    let said: Vec<Permitted> = (0..RECORDS).map(|n| engines.post(author, "army", time_ms(n), &text(n))).collect();
     let mut disk = Disk::open(&home.join("muster.redb")).unwrap();
     disk.append(&said).unwrap();
     // What waited for somebody to hear it would go out by gossip.

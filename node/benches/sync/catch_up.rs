@@ -34,9 +34,10 @@ pub(crate) fn report() {
     let unit = Unit::found();
     unit.admit("Army1", Rank::Leader("army"));
     unit.admit("Army2", Rank::Soldier("army"));
+    unit.admit("Army3", Rank::Soldier("army"));
     let newest = unit.home(CHIEF).join("roster.cbor");
     std::fs::copy(newest, unit.home("Army1").join("roster.cbor")).unwrap();
-    let (frames, unit_id) = fill(&unit.home("Army1"));
+    let (frames, unit_id) = fill(&unit.home("Army1"), &unit.home("Army3"));
     let bytes: usize = frames.iter().map(|frame| frame.bytes().len()).sum();
     let verifying = verify_on_all_cores(&frames, unit_id);
     let (took, source, reader) = catch_up(&unit);
@@ -56,18 +57,18 @@ pub(crate) fn report() {
     });
 }
 
-/// Has Army1 write all the records and puts them into its store.
-fn fill(home: &Path) -> (Vec<Frame>, UnitId) {
+/// Has Army3, whose device is not there, write all the records, and puts them into the store of a home.
+fn fill(home: &Path, author: &Path) -> (Vec<Frame>, UnitId) {
     let now = UNIX_EPOCH.elapsed().unwrap();
     let now_ms = u64::try_from(now.as_millis()).unwrap();
     let bytes = std::fs::read(home.join("roster.cbor")).unwrap();
     let roster = Roster::decode(&bytes, Timestamp::from_ms(now_ms)).unwrap();
-    let KeyFile::Open { identity, .. } = muster_keys::load(&home.join("role.key")).unwrap() else {
+    let KeyFile::Open { identity, .. } = muster_keys::load(&author.join("role.key")).unwrap() else {
         panic!("the key has no passphrase")
     };
     let unit_id = roster.unit();
-    let mut unit = records::Unit::of(roster.into(), [("Army1", identity)]);
-    let records: Vec<Permitted> = (0..RECORDS).map(|n| unit.post("Army1", "army", now_ms - AGE_MS + n, TEXT)).collect();
+    let mut unit = records::Unit::of(roster.into(), [("Army3", identity)]);
+    let records: Vec<Permitted> = (0..RECORDS).map(|n| unit.post("Army3", "army", now_ms - AGE_MS + n, TEXT)).collect();
     let mut disk = Disk::open(&home.join("muster.redb")).unwrap();
     for batch in records.chunks(COMMIT_RECORDS) {
         disk.append(batch).unwrap();
