@@ -12,6 +12,10 @@ use super::wire::{MAX_BATCH_LEN, MAX_BATCH_RECORDS, batched_len, encode_batch};
 /// Records that may wait to be published, over all groups; the oldest give way, for they are in the store.
 pub(super) const MAX_WAITING: usize = 1024;
 
+/// So often in a row nobody has listened before it is believed that nobody does: a member that has just come says what
+/// it listens to a moment later. Tries are a second apart.
+const ENOUGH_REFUSALS: u32 = 3;
+
 /// The bytes around the records of a gossip message.
 const BATCH_OVERHEAD: usize = 3;
 
@@ -26,6 +30,8 @@ struct Queue {
     in_flight: Vec<Outgoing>,
     /// Nobody listened when it was last tried.
     lonely: bool,
+    /// How often in a row nobody did.
+    refusals: u32,
 }
 
 /// Collects records for one gossip message a group at a time: while one is being published, the next one grows.
@@ -70,6 +76,10 @@ impl Outbox {
         let records = std::mem::take(&mut queue.in_flight);
         let names = records.iter().map(|(name, _)| *name).collect();
         // What was dropped on the way to some is repaired by synchronisation: the mesh refuses to carry it twice.
+        queue.refusals = match outcome {
+            PublishOutcome::NobodyListens => queue.refusals.saturating_add(1),
+            PublishOutcome::Sent | PublishOutcome::Dropped => 0,
+        };
         if outcome == PublishOutcome::NobodyListens {
             queue.lonely = true;
             for record in records.into_iter().rev() {
@@ -84,10 +94,16 @@ impl Outbox {
         self.queues.get(group).is_some_and(|queue| queue.lonely)
     }
 
+    /// Tells whether nobody has listened to a group for some time.
+    pub(super) fn is_forsaken(&self, group: &GroupId) -> bool {
+        self.queues.get(group).is_some_and(|queue| queue.refusals >= ENOUGH_REFUSALS)
+    }
+
     /// Learns that somebody may listen to a group now.
     pub(super) fn listener(&mut self, group: &GroupId) {
         if let Some(queue) = self.queues.get_mut(group) {
             queue.lonely = false;
+            queue.refusals = 0;
         }
     }
 
@@ -176,11 +192,25 @@ mod tests {
         assert!(outbox.next_message(&army()).is_some());
         let names = outbox.answered(&army(), PublishOutcome::NobodyListens);
         assert_eq!(names, [1, 2].map(|fill| SyncId::from_bytes([fill; 32])));
-        assert!(outbox.is_lonely(&army()));
+        assert!(outbox.is_lonely(&army()) && !outbox.is_forsaken(&army()));
         push(&mut outbox, 3, 300);
         assert_eq!(outbox.next_message(&army()), None);
         outbox.listener(&army());
         assert_eq!(fills(&outbox.next_message(&army()).unwrap()), vec![1, 2, 3]);
+    }
+
+    #[test]
+    fn a_group_is_forsaken_when_nobody_has_listened_for_some_time() {
+        let mut outbox = Outbox::default();
+        assert!(push(&mut outbox, 1, 300).is_none());
+        for tries in 1..=ENOUGH_REFUSALS {
+            assert_eq!(outbox.retry(), [army()]);
+            assert!(outbox.next_message(&army()).is_some());
+            outbox.answered(&army(), PublishOutcome::NobodyListens);
+            assert_eq!(outbox.is_forsaken(&army()), tries == ENOUGH_REFUSALS);
+        }
+        outbox.listener(&army());
+        assert!(!outbox.is_forsaken(&army()));
     }
 
     #[test]

@@ -63,12 +63,12 @@ impl Unsent {
     /// A row's record is stored: returns the row if it can be shown now.
     ///
     /// Where gossip has not answered for it, that is waited for: only then is it known whether the record waits.
-    pub(super) fn stored(&mut self, row: Row, is_lonely: bool) -> Option<Row> {
+    pub(super) fn stored(&mut self, row: Row, is_unheard: bool) -> Option<Row> {
         let group = self.groups.get_mut(row.group());
         let Some(own) = group.and_then(|group| group.get_mut(&SyncId::new(row.time(), &row.id()))) else {
             return Some(row);
         };
-        own.unheard |= is_lonely;
+        own.unheard |= is_unheard;
         if !own.unheard {
             own.row = Some(row);
             return None;

@@ -5,7 +5,12 @@
 //! | line | what it is |
 //! |---|---|
 //! | `[army] Army1: text` | a message, and nothing but a message starts with `[` |
-//! | `[army] Army3 (me): text` | this member's own message, printed once it is stored |
+//! | `[army] Army3 (me): text` | this member's own message, printed once it is stored; with ` (waiting)` behind it while nobody else has it |
+//! | `-- sent: 1 message that waited` | somebody has it now |
+//! | `-- 2 messages while you were away` | the messages that follow came late; they are in the order of their times |
+//! | `-- 2 new in heads` | messages of a group that is not open came late |
+//! | `-- unread --` | what follows has not been shown before |
+//! | `-- 2 messages from Army1 are not here yet` | by Army1's own count; that they have come is said too |
 //! | `-- refused: reason` | a line in could not be posted or done; `-- hint: …` may follow |
 //! | `-- anything else` | answers to commands, and news such as `-- 2 members in reach` |
 

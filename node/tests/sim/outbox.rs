@@ -61,6 +61,27 @@ fn a_message_with_nobody_there_is_shown_as_waiting_and_goes_out_to_the_first_lis
 }
 
 #[test]
+fn a_member_that_has_just_come_has_a_moment_to_say_what_it_listens_to() {
+    play(706..710, |seed| {
+        let (mut world, author, reader) = alone(seed);
+        world.join(author, reader);
+        world.pass(2_000);
+        world.nobody_listens = true;
+        world.say(1, author, &group("army"), "in a moment");
+        world.pass(900);
+        assert_eq!(texts(&world, author).len(), 3, "seed {seed}: it is not known whether it waits");
+        world.nobody_listens = false;
+        world.pass(1_500);
+        assert!(!world.nodes[author].shown[3].is_waiting(), "seed {seed}");
+        assert_eq!(world.nodes[author].told_sent, 3, "seed {seed}");
+        world.nobody_listens = true;
+        world.say(1, author, &group("army"), "never mind");
+        world.pass(4_000);
+        assert!(world.nodes[author].shown[4].is_waiting(), "seed {seed}: nobody cares for the group");
+    });
+}
+
+#[test]
 fn what_waits_still_waits_after_a_restart_and_is_sent_then() {
     play(710..715, |seed| {
         let (mut world, author, reader) = alone(seed);

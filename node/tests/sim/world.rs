@@ -96,6 +96,8 @@ pub struct World {
     counter: u64,
     /// Whether gossip knows that nobody is there; else what is published to nobody counts as sent, and is lost.
     pub minds_listeners: bool,
+    /// Whether nobody has said yet to what it listens.
+    pub nobody_listens: bool,
     /// Each end of every stream, and the other end's name.
     streams: BTreeMap<(usize, SessionId), End>,
     /// So many bytes of synchronisation have travelled.
@@ -150,6 +152,7 @@ impl World {
             queue: BTreeMap::new(),
             counter: 0,
             minds_listeners: false,
+            nobody_listens: false,
             streams: BTreeMap::new(),
             sync_bytes: 0,
             brought: Vec::new(),
@@ -356,7 +359,7 @@ impl World {
                 self.schedule(delay, Happening::Commit { node, records });
             }
             Effect::Publish { group, message } => {
-                let alone = self.minds_listeners && self.nodes[node].neighbours.is_empty();
+                let alone = self.minds_listeners && self.nodes[node].neighbours.is_empty() || self.nobody_listens;
                 let outcome = if alone { PublishOutcome::NobodyListens } else { PublishOutcome::Sent };
                 if outcome == PublishOutcome::Sent {
                     self.nodes[node].carries.insert(name_of(&message));

@@ -35,7 +35,11 @@ impl State {
         let names = self.outbox.answered(group, outcome);
         let mut effects: Vec<Effect> = match outcome {
             PublishOutcome::Sent => self.on_sent(group, &names),
-            PublishOutcome::NobodyListens => self.unsent.unheard(group).into_iter().map(Effect::Show).collect(),
+            PublishOutcome::NobodyListens if self.is_unheard(group) => {
+                self.unsent.unheard(group).into_iter().map(Effect::Show).collect()
+            }
+            // A member has just come: in a moment it is known to what it listens.
+            PublishOutcome::NobodyListens => Vec::new(),
             PublishOutcome::Dropped => self.unsent.astray(group, &names).into_iter().map(Effect::Show).collect(),
         };
         effects.extend(self.publish(group));
@@ -44,6 +48,11 @@ impl State {
             effects.extend(sync_effects(self.sync.wish_all(None)));
         }
         effects
+    }
+
+    /// Tells whether what is posted to a group waits, as far as gossip goes.
+    pub(super) fn is_unheard(&self, group: &GroupId) -> bool {
+        (self.sync.is_alone() && self.outbox.is_lonely(group)) || self.outbox.is_forsaken(group)
     }
 
     /// Comparing may show that a member has what nobody else was known to have.

@@ -38,8 +38,8 @@ impl State {
                 if by_session {
                     self.late.push(row);
                 } else {
-                    let is_lonely = self.outbox.is_lonely(row.group());
-                    effects.extend(self.unsent.stored(row, is_lonely).map(Effect::Show));
+                    let is_unheard = self.is_unheard(row.group());
+                    effects.extend(self.unsent.stored(row, is_unheard).map(Effect::Show));
                 }
             }
         }
