@@ -142,6 +142,9 @@ impl Chat {
         for late in elsewhere {
             let rows = u64::try_from(late.rows.iter().filter(|row| !row.mine()).count()).unwrap_or(u64::MAX);
             let count = rows.saturating_add(late.older);
+            if count == 0 {
+                continue;
+            }
             *self.unread.entry(late.group.clone()).or_default() += count;
             outputs.push(news(format!("{count} new in {}", late.group)));
         }

@@ -198,6 +198,8 @@ fn what_came_while_away_stands_under_one_header_with_its_times() {
     assert_eq!(plain[..3], ["-- 2 messages while you were away", "[army] Army1: one", "[army] Army2: two"]);
     assert!(printed(&chat.on_event(Event::Late(block))).iter().all(|line| line == "-- 4 new in heads"), "shown once");
     assert_eq!(printed(&chat.on_line(":t")), ["-- heads is open, 8 new since you looked"]);
+    let mine = vec![late("army", &[my_row(9, "army", "Lead", "restored")], 0)];
+    assert!(chat.on_event(Event::Late(mine)).is_empty(), "nobody need be told of what is one's own");
 }
 
 #[test]
