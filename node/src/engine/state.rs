@@ -270,13 +270,13 @@ impl State {
             SyncInput::Opened { session, peer, leading } => {
                 self.sync.opened(session, peer, leading, &self.me, present, &self.unsent)
             }
-            SyncInput::NotOpened(peer) => self.sync.not_opened(&peer),
+            SyncInput::NotOpened(peer) => self.sync.not_opened(&peer, now),
             SyncInput::Frame { session, bytes } => return self.on_frame(session, &bytes),
             SyncInput::Loaded { session, group, records } => return self.on_loaded(session, &group, records),
             SyncInput::Verified { session, group, records, forged, last } => {
                 return self.on_brought(session, &group, records, forged, last, now);
             }
-            SyncInput::Closed(session) => self.sync.closed(session),
+            SyncInput::Closed(session) => self.sync.closed(session, now),
         };
         sync_effects(effects)
     }

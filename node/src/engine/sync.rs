@@ -265,11 +265,19 @@ impl Sync {
     }
 
     /// A stream could not be opened.
-    pub(super) fn not_opened(&mut self, peer: &PublicKey) -> Vec<SyncEffect> {
+    pub(super) fn not_opened(&mut self, peer: &PublicKey, now: UnixMillis) -> Vec<SyncEffect> {
         if self.opening == Some(*peer) {
             self.opening = None;
         }
+        self.try_again(*peer, now);
         self.open_due()
+    }
+
+    /// What was to be compared with a member has not been: it is tried once more in a moment, if it is still there.
+    fn try_again(&mut self, peer: PublicKey, now: UnixMillis) {
+        if self.connected.contains(&peer) {
+            self.second_looks.insert(peer, UnixMillis(now.0.saturating_add(SECOND_LOOK_MS)));
+        }
     }
 
     /// A stream is open: one that this side asked for, or one that the member opened.
@@ -293,6 +301,10 @@ impl Sync {
         // Where both sides open at once, the one that the lower key leads goes on.
         let other = self.sessions.iter().find(|(_, open)| open.peer == peer).map(|(id, _)| *id);
         if let Some(other) = other {
+            let own = leading || self.sessions.get(&other).is_some_and(|open| open.session.is_leading());
+            if own {
+                self.try_again(peer, now);
+            }
             if leading == (*me < peer) {
                 effects.extend(self.close(other));
             } else {
@@ -300,6 +312,9 @@ impl Sync {
             }
         }
         if self.sessions.len() >= MAX_SESSIONS {
+            if leading {
+                self.try_again(peer, now);
+            }
             effects.push(SyncEffect::Close(id));
             return effects;
         }
@@ -345,9 +360,12 @@ impl Sync {
         self.step(id, |session, _, _| session.on_stored(last))
     }
 
-    /// A session ended, at either side's wish or by a break.
-    pub(super) fn closed(&mut self, id: SessionId) -> Vec<SyncEffect> {
+    /// A session's stream is closed: by the other side, or by a break, and if this side led it, before it was done.
+    pub(super) fn closed(&mut self, id: SessionId, now: UnixMillis) -> Vec<SyncEffect> {
         let ended = self.sessions.remove(&id);
+        if let Some(open) = ended.as_ref().filter(|open| open.session.is_leading()) {
+            self.try_again(open.peer, now);
+        }
         self.after(ended)
     }
 

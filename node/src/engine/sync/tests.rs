@@ -180,7 +180,7 @@ fn a_node_leads_one_session_at_a_time() {
     assert_eq!(opened, [SyncEffect::Open(peers[0])]);
     sync.opened(SessionId(1), peers[0], true, &me, NOW, &Unsent::default());
     assert!(sync.wish(peers[1]).is_empty());
-    assert_eq!(sync.closed(SessionId(1)), [SyncEffect::Open(peers[1])]);
+    assert_eq!(sync.closed(SessionId(1), NOW), [SyncEffect::Open(peers[1])]);
 }
 
 #[test]
@@ -193,6 +193,35 @@ fn where_both_open_at_once_the_one_that_the_lower_key_leads_goes_on() {
         let closed = if me < peer { SessionId(2) } else { SessionId(1) };
         assert_eq!(effects, [SyncEffect::Close(closed)]);
         assert_eq!(sync.sessions.len(), 1);
+    }
+}
+
+#[test]
+fn a_session_that_was_led_and_broke_is_led_again_in_a_moment() {
+    let peer = key(2);
+    let later = UnixMillis(NOW.0 + SECOND_LOOK_MS);
+    let broken: [fn(&mut Sync); 3] = [
+        |sync| drop(sync.not_opened(&key(2), NOW)),
+        |sync| {
+            sync.opened(SessionId(1), key(2), true, &key(1), NOW, &Unsent::default());
+            sync.closed(SessionId(1), NOW);
+        },
+        |sync| {
+            // The member has a stream open that this side had not seen end.
+            sync.opened(SessionId(1), key(2), false, &key(1), NOW, &Unsent::default());
+            sync.opened(SessionId(2), key(2), true, &key(3), NOW, &Unsent::default());
+            sync.closed(SessionId(1), NOW);
+        },
+    ];
+    for break_it in broken {
+        let mut sync = node([]);
+        sync.connected.insert(peer);
+        assert_eq!(sync.wish(peer), [SyncEffect::Open(peer)]);
+        break_it(&mut sync);
+        assert!(sync.tick(NOW, 0).is_empty(), "not at once");
+        assert_eq!(sync.tick(later, 0), [SyncEffect::Open(peer)]);
+        sync.member_down(&peer);
+        assert!(sync.not_opened(&peer, later).is_empty() && sync.second_looks.is_empty(), "it has gone");
     }
 }
 
