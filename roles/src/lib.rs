@@ -15,6 +15,7 @@ mod edit;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod join;
 mod keyring;
 mod name;
 mod role;
@@ -32,6 +33,7 @@ pub use document::{
 };
 pub use edit::{add_member, found, rekey, remove_member};
 pub use error::{DecodeError, EditError, InvalidDocument, NameError, Refusal, RosterError};
+pub use join::{Admitting, BrokenCommitment, Commitment, JoinNonce, JoinWords, Joining};
 pub use keyring::Keyring;
 pub use name::{GroupId, MAX_GROUP_LEN, MAX_NAME_LEN, MAX_UNIT_NAME_CHARS, MemberName, UnitName};
 pub use role::{Denial, Permit, Role, permit};
