@@ -1,10 +1,16 @@
-//! The settings that every command takes, from flags, the environment and the platform's customs.
+//! The settings that every command takes, from flags, the environment, the home's `muster.toml` and the platform's customs.
+
+mod file;
+mod key;
+mod layers;
 
 use std::path::PathBuf;
 
 use etcetera::BaseStrategy;
 use muster_roles::Timestamp;
 
+pub(crate) use self::key::with_values_for_switches;
+pub(crate) use self::layers::{Layers, Origin, Setting, global_flags};
 use crate::error::CommandError;
 use crate::home::{HEADING, Home, KeyChoice, Locking, Opened};
 
@@ -26,6 +32,7 @@ pub struct Settings {
         env = "MUSTER_LOG",
         value_name = "LEVEL",
         default_value = "info",
+        value_parser = crate::log::check_filter,
         help_heading = HEADING
     )]
     pub log_level: String,

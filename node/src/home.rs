@@ -90,6 +90,12 @@ impl Home {
         self.dir.join("peers.cbor")
     }
 
+    /// Where the member's settings lie, if there are any.
+    #[must_use]
+    pub fn config_path(&self) -> PathBuf {
+        self.dir.join("muster.toml")
+    }
+
     fn lock_path(&self) -> PathBuf {
         self.dir.join("muster.lock")
     }

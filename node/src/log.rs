@@ -45,6 +45,26 @@ pub fn init(to: LogTo<'_>, filter: &str) -> Result<(), CommandError> {
         .map_err(|error| CommandError::failed("the log could not be started").because(&*error))
 }
 
+/// Why a text is no log filter.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected error, warn, info, debug or trace, or directives such as info,muster=debug")]
+pub struct FilterError;
+
+/// Takes a log filter for one if it is: a level, or directives such as `info,muster=debug`.
+///
+/// # Errors
+/// When it is none. A bare word that is no level is none either: the filter's own grammar would take a mistyped level
+/// for the name of a module, and log nothing else.
+pub fn check_filter(text: &str) -> Result<String, FilterError> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_sound = |part: &str| part.contains(['=', '[']) || LEVELS.contains(&part.to_ascii_lowercase().as_str());
+    if text.split(',').all(|part| is_sound(part)) && EnvFilter::try_new(text).is_ok() {
+        Ok(text.to_owned())
+    } else {
+        Err(FilterError)
+    }
+}
+
 fn open(path: &Path) -> Result<LogFile, CommandError> {
     LogFile::open(path, MAX_LOG_LEN)
         .map_err(|error| CommandError::failed(format!("cannot write the log {}", path.display())).because(&error))
@@ -137,6 +157,16 @@ mod tests {
         let path = folder.path().join("muster.log");
         drop(LogFile::open(&path, 8).unwrap());
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn levels_and_directives_are_filters_and_a_mistyped_level_is_none() {
+        for text in ["info", "DEBUG", "warn,muster=debug", "off", "info,libp2p=warn"] {
+            assert_eq!(check_filter(text).as_deref(), Ok(text));
+        }
+        for text in ["", "loudly", "muster=loudly", "info,verbose", "info,"] {
+            assert_eq!(check_filter(text), Err(FilterError), "{text:?}");
+        }
     }
 
     #[test]

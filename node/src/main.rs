@@ -2,13 +2,12 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use muster::cli::Cli;
 use muster::error::Kind;
 
 #[allow(clippy::print_stderr, reason = "the one place where a failure is told")]
 fn main() -> ExitCode {
-    match Cli::parse().run() {
+    match Cli::read(std::env::args_os()).and_then(Cli::run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if error.kind() != Kind::ReaderGone {

@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod bundle;
+mod config;
 mod demo;
 mod export;
 mod log;
@@ -13,10 +14,12 @@ mod stored;
 mod time;
 mod unit;
 
-use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::output::Output;
-use crate::config::Settings;
+use crate::config::{Layers, Settings, with_values_for_switches};
 use crate::error::CommandError;
 
 /// What stands below the list of commands.
@@ -36,7 +39,7 @@ Exit codes: 0 done, 1 could not be carried out, 2 usage, 3 store damaged or in u
 #[derive(Debug, Parser)]
 #[command(
     name = "muster",
-    version,
+    version = env!("MUSTER_VERSION"),
     arg_required_else_help = true,
     after_help = AFTER_HELP
 )]
@@ -45,6 +48,9 @@ pub struct Cli {
     settings: Settings,
     #[command(subcommand)]
     command: Command,
+    /// The words it was read from.
+    #[arg(skip)]
+    words: Vec<OsString>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -67,17 +73,52 @@ enum Command {
     /// Carry sealed messages on a stick
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
+    /// Show what is set, and where it was set
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// Let a whole unit talk on this machine, and show every member's screen
     Demo(demo::DemoArgs),
 }
 
+/// The commands whose flags `muster.toml` sets, beside the flags of every command.
+const CONFIGURED: [&str; 2] = ["start", "chat"];
+
+/// The program's command line as it is read, described and completed.
+pub(crate) fn command() -> clap::Command {
+    let derived = Cli::command();
+    let configured = CONFIGURED.iter().filter(|name| derived.find_subcommand(name).is_some());
+    configured.fold(derived.clone(), |program, name| {
+        program.mut_subcommand(*name, |command| command.mut_args(with_values_for_switches))
+    })
+}
+
 impl Cli {
+    /// Reads a command line, over what the home's `muster.toml` and the environment say.
+    ///
+    /// Ends the process where the command line itself makes no sense, or asks for help.
+    ///
+    /// # Errors
+    /// When the command needs the home's settings, and their file is not in order.
+    pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, CommandError> {
+        let words: Vec<OsString> = words.into_iter().collect();
+        let parse = |program: clap::Command| {
+            let matches = program.get_matches_from(&words);
+            let cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+            Self { words: words.clone(), ..cli }
+        };
+        let cli = parse(command());
+        // A platform without a place for a home is told of by the command, in case it needs one.
+        let Some(home) = cli.settings.home().ok().filter(|_| cli.command.takes_settings()) else { return Ok(cli) };
+        let layers = Layers::read(&command(), &home.config_path())?;
+        if layers.is_empty() { Ok(cli) } else { Ok(parse(layers.apply(command(), &CONFIGURED))) }
+    }
+
     /// Runs the command that was given.
     ///
     /// # Errors
     /// When it could not be carried out; the error says what to tell the person and how to exit.
     pub fn run(self) -> Result<(), CommandError> {
-        let Self { settings, command } = self;
+        let Self { settings, command, words } = self;
         // A screen writes to standard output by itself, so what holds it is made only for a command's answer.
         let output = Output::standard;
         match command {
@@ -89,20 +130,26 @@ impl Cli {
             Command::Export(args) => export::run(&settings, args, &mut output()),
             Command::Log(args) => log::run(&settings, &args),
             Command::Bundle(command) => bundle::run(&settings, command, &mut output()),
+            Command::Config(command) => config::run(&settings, &command, &words, &mut output()),
             Command::Demo(args) => demo::run(args, &mut output()),
         }
     }
 }
 
+impl Command {
+    /// Whether it is carried out by what the home's `muster.toml` says; a broken file must not keep from the others.
+    const fn takes_settings(&self) -> bool {
+        !matches!(self, Self::Config(_) | Self::Demo(_))
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]
@@ -115,6 +162,6 @@ mod tests {
             }
             command.get_subcommands().for_each(check);
         }
-        check(&Cli::command());
+        check(&command());
     }
 }

@@ -5,6 +5,7 @@ mod ground;
 mod key_files;
 mod members;
 mod rosters;
+mod settings;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod units;
