@@ -2,13 +2,14 @@
 //!
 //! A unit is described by its [`Roster`]: one signed [`Charter`] for the whole and one signed [`Sheet`]
 //! for each troop. This crate decides which documents are in force ([`Roster::accept`]), who had which
-//! role at an instant ([`Roster::at`]), whether a member may post to a group ([`permit`]), which group keys
+//! role at an instant ([`Roster::at`]), what a member may do in a group ([`permit_act`]), which group keys
 //! a member can open ([`Roster::open_keys`]), and makes the documents that change any of it ([`found`],
 //! [`add_member`], [`remove_member`], [`rekey`]).
 //!
 //! Everything here is pure: there is no clock, file or network, and time comes in as an argument. The
 //! only randomness is in fresh group keys and their sealing.
 
+mod act;
 mod authority;
 mod document;
 mod edit;
@@ -18,6 +19,7 @@ mod fixture;
 mod join;
 mod keyring;
 mod name;
+mod precedence;
 mod role;
 mod roster;
 mod signed;
@@ -26,6 +28,7 @@ mod timeline;
 mod timestamp;
 mod wire;
 
+pub use act::Act;
 pub use authority::{Authority, MAX_AUTHORITY_KEYS, UnitId};
 pub use document::{
     Charter, Leader, MAX_MEMBERS_PER_DOCUMENT, MAX_TROOPS, Person, RESERVED_LETTERS, SealedKey, SealedKeyring, Sheet,
@@ -36,7 +39,8 @@ pub use error::{DecodeError, EditError, InvalidDocument, NameError, Refusal, Ros
 pub use join::{Admitting, BrokenCommitment, Commitment, JoinNonce, JoinWords, Joining};
 pub use keyring::Keyring;
 pub use name::{GroupId, MAX_GROUP_LEN, MAX_NAME_LEN, MAX_UNIT_NAME_CHARS, MemberName, UnitName};
-pub use role::{Denial, Permit, Role, permit};
+pub use precedence::{Precedence, PrecedenceError};
+pub use role::{Denial, Permit, Role, permit, permit_act};
 pub use roster::{Accepted, Cited, HISTORY_MS, MAX_AHEAD_MS, Roster};
 pub use signed::{DocumentId, MAX_DOCUMENT_LEN};
 pub use standing::{Member, Standing};

@@ -5,7 +5,9 @@ use std::fmt;
 use muster_keys::PublicKey;
 use thiserror::Error;
 
+use crate::act::Act;
 use crate::name::{GroupId, MemberName};
+use crate::precedence::Precedence;
 use crate::standing::Standing;
 
 /// What a member is in its unit.
@@ -40,6 +42,28 @@ impl Role {
         }
     }
 
+    /// Whether the role gives the right to give orders in a group of the unit.
+    pub fn may_order(&self, group: &GroupId) -> bool {
+        self.is_in_command() && self.may_post(group)
+    }
+
+    /// Whether the role is one of those that give orders, and that may send flash messages: commander and leaders.
+    pub fn is_in_command(&self) -> bool {
+        matches!(self, Self::Commander | Self::Leader(_))
+    }
+
+    /// Whether the role gives the right to an act in a group of the unit.
+    ///
+    /// Whoever reads a group may answer orders there and confirm what it has received, the commander in a troop's too.
+    pub fn may(&self, act: Act, group: &GroupId) -> bool {
+        let right = match act {
+            Act::Text(_) => self.may_post(group),
+            Act::Order(_) => self.may_order(group),
+            Act::Answer(_) | Act::Receipt => self.may_read(group),
+        };
+        right && (act.precedence() < Precedence::Flash || self.is_in_command())
+    }
+
     /// The troop that a leader or a soldier belongs to.
     pub fn troop(&self) -> Option<&GroupId> {
         match self {
@@ -68,7 +92,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// Proof that somebody may post to a group; only [`permit`] makes one.
+/// Proof that somebody may do something in a group; only [`permit`] and [`permit_act`] make one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Permit {
@@ -110,24 +134,40 @@ pub enum Denial {
     /// A carrier and any group.
     #[error("carriers cannot post: they only carry")]
     CarrierPosts,
+    /// A soldier and an order.
+    #[error("soldiers cannot give orders: that is for the commander and the leaders")]
+    SoldierOrders,
+    /// A soldier and the highest precedence.
+    #[error("soldiers cannot send flash messages: they are for the commander and the leaders")]
+    SoldierFlash,
 }
 
-/// Decides whether an author may post to a group.
+/// Decides whether an author may post a routine text to a group.
+///
+/// # Errors
+/// Gives the reason when it may not.
+pub fn permit(standing: &Standing<'_>, author: &PublicKey, group: &GroupId) -> Result<Permit, Denial> {
+    permit_act(standing, author, group, Act::default())
+}
+
+/// Decides whether an author may do something in a group.
 ///
 /// It is asked before posting, before forwarding, before storing and before showing a record, always with
 /// the standing at the record's own time ([`crate::Roster::at`]).
 ///
 /// # Errors
 /// Gives the reason when it may not.
-pub fn permit(standing: &Standing<'_>, author: &PublicKey, group: &GroupId) -> Result<Permit, Denial> {
+pub fn permit_act(standing: &Standing<'_>, author: &PublicKey, group: &GroupId, act: Act) -> Result<Permit, Denial> {
     if !standing.group_exists(group) {
         return Err(Denial::UnknownGroup { group: group.clone() });
     }
     let member = standing.member(author).ok_or(Denial::NotAMember)?;
-    if member.role.may_post(group) {
+    if member.role.may(act, group) {
         return Ok(Permit { name: member.name, role: member.role });
     }
     Err(match member.role {
+        Role::Soldier(_) if member.role.may_post(group) && matches!(act, Act::Order(_)) => Denial::SoldierOrders,
+        Role::Soldier(_) if member.role.may_post(group) => Denial::SoldierFlash,
         Role::Commander => Denial::CommanderToTroop { group: group.clone() },
         Role::Soldier(_) if group.is_heads() => Denial::SoldierToHeads,
         Role::Leader(own) | Role::Soldier(own) => Denial::OtherTroop { own, group: group.clone() },

@@ -71,6 +71,81 @@ fn denials_give_the_reason() {
     assert_eq!(ask("Army3", "marines"), Denial::UnknownGroup { group: group("marines") });
 }
 
+/// What each role may do where it stands in [`TABLE`] with each right: text, order, answer, receipt; then the same at
+/// flash precedence, but for receipts, which have none.
+fn acts(who: &str, right: char) -> [bool; 7] {
+    let in_command = matches!(who, "Chief" | "Navy1" | "Airforce1" | "Army1");
+    match (right, in_command) {
+        ('R', true) => [true, true, true, true, true, true, true],
+        ('R', false) => [true, false, true, true, false, false, false],
+        ('r', true) => [false, false, true, true, false, false, true],
+        _ => [false; 7],
+    }
+}
+
+#[test]
+fn every_role_may_do_in_every_group_what_its_right_to_it_gives_and_nothing_more() {
+    let roster = brigade();
+    let standing = roster.at(minutes(1));
+    let mut asked = 0;
+    for (who, rights) in TABLE {
+        for (id, right) in rights {
+            let [text, order, answer, receipt, flash_text, flash_order, flash_answer] = acts(who, right);
+            for act in Act::all() {
+                let is_flash = act.precedence() == Precedence::Flash;
+                let may = match act {
+                    Act::Text(_) => {
+                        if is_flash {
+                            flash_text
+                        } else {
+                            text
+                        }
+                    }
+                    Act::Order(_) => {
+                        if is_flash {
+                            flash_order
+                        } else {
+                            order
+                        }
+                    }
+                    Act::Answer(_) => {
+                        if is_flash {
+                            flash_answer
+                        } else {
+                            answer
+                        }
+                    }
+                    Act::Receipt => receipt,
+                };
+                let permit = permit_act(&standing, &key(who), &group(id), act);
+                assert_eq!(permit.is_ok(), may, "{who} in {id}: {act:?}");
+                asked += 1;
+            }
+        }
+    }
+    assert_eq!(asked, 8 * 4 * 13, "every role, group, act and precedence");
+}
+
+#[test]
+fn orders_and_flash_messages_of_soldiers_are_denied_with_the_reason() {
+    let roster = brigade();
+    let standing = roster.at(minutes(1));
+    let ask = |who: &str, id: &str, act| permit_act(&standing, &key(who), &group(id), act).unwrap_err();
+    assert_eq!(ask("Army3", "army", Act::Order(Precedence::Routine)), Denial::SoldierOrders);
+    assert_eq!(ask("Army3", "army", Act::Order(Precedence::Flash)), Denial::SoldierOrders);
+    assert_eq!(ask("Army3", "army", Act::Text(Precedence::Flash)), Denial::SoldierFlash);
+    assert_eq!(ask("Army3", "army", Act::Answer(Precedence::Flash)), Denial::SoldierFlash);
+    assert_eq!(ask("Army3", "heads", Act::Receipt), Denial::SoldierToHeads);
+    assert_eq!(ask("Truck", "army", Act::Receipt), Denial::CarrierPosts);
+    let other = Denial::OtherTroop { own: group("navy"), group: group("army") };
+    assert_eq!(ask("Navy2", "army", Act::Receipt), other);
+    assert_eq!(ask("Navy1", "army", Act::Answer(Precedence::Routine)), other);
+    assert_eq!(
+        ask("Chief", "army", Act::Order(Precedence::Routine)),
+        Denial::CommanderToTroop { group: group("army") }
+    );
+}
+
 #[test]
 fn a_member_not_yet_admitted_is_nobody() {
     let roster = founded();
