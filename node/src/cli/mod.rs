@@ -1,10 +1,12 @@
 //! The command line: one file per command.
 
 mod bundle;
+mod completions;
 mod config;
 mod demo;
 mod export;
 mod log;
+mod man;
 mod member;
 mod output;
 mod rekey;
@@ -22,15 +24,21 @@ use self::output::Output;
 use crate::config::{Layers, Settings, with_values_for_switches};
 use crate::error::CommandError;
 
-/// What stands below the list of commands.
-const AFTER_HELP: &str = "\
-First steps:
-  muster demo                                                      see a whole unit talk, on this machine
-  muster unit create --name \"1st Brigade\" --chief Chief            on the chief's device
-  muster member add Army1 --role leader --troop army --out army1   there too: a home for Army1's device
-  muster --home army1 start                                        on Army1's device
+/// The commands that lead to a first chat.
+const FIRST_STEPS: &str = "\
+muster demo                                                      see a whole unit talk, on this machine
+muster unit create --name \"1st Brigade\" --chief Chief            on the chief's device
+muster member add Army1 --role leader --troop army --out army1   there too: a home for Army1's device
+muster --home army1 start                                        on Army1's device";
 
-Exit codes: 0 done, 1 could not be carried out, 2 usage, 3 store damaged or in use";
+/// What the program's exit codes mean.
+const EXIT_CODES: &str = "0 done, 1 could not be carried out, 2 usage, 3 store damaged or in use";
+
+/// What stands below the list of commands.
+fn after_help() -> String {
+    let steps: String = FIRST_STEPS.lines().map(|step| format!("  {step}\n")).collect();
+    format!("First steps:\n{steps}\nExit codes: {EXIT_CODES}")
+}
 
 /// Peer-to-peer mesh chat for units that must keep talking with no server.
 ///
@@ -41,7 +49,7 @@ Exit codes: 0 done, 1 could not be carried out, 2 usage, 3 store damaged or in u
     name = "muster",
     version = env!("MUSTER_VERSION"),
     arg_required_else_help = true,
-    after_help = AFTER_HELP
+    after_help = after_help()
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -76,6 +84,10 @@ enum Command {
     /// Show what is set, and where it was set
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    #[command(hide = true)]
+    Completions(completions::CompletionsArgs),
+    #[command(hide = true)]
+    Man(man::ManArgs),
     /// Let a whole unit talk on this machine, and show every member's screen
     Demo(demo::DemoArgs),
 }
@@ -131,6 +143,8 @@ impl Cli {
             Command::Log(args) => log::run(&settings, &args),
             Command::Bundle(command) => bundle::run(&settings, command, &mut output()),
             Command::Config(command) => config::run(&settings, &command, &words, &mut output()),
+            Command::Completions(args) => completions::run(&args, &mut output()),
+            Command::Man(args) => man::run(&args, &mut output()),
             Command::Demo(args) => demo::run(args, &mut output()),
         }
     }
@@ -139,7 +153,7 @@ impl Cli {
 impl Command {
     /// Whether it is carried out by what the home's `muster.toml` says; a broken file must not keep from the others.
     const fn takes_settings(&self) -> bool {
-        !matches!(self, Self::Config(_) | Self::Demo(_))
+        !matches!(self, Self::Completions(_) | Self::Config(_) | Self::Demo(_) | Self::Man(_))
     }
 }
 

@@ -21,6 +21,11 @@ impl Output {
         writeln!(self.0, "{line}").map_err(|error| CommandError::output(&error))
     }
 
+    /// Writes a whole text as it is.
+    pub(crate) fn text(&mut self, text: &[u8]) -> Result<(), CommandError> {
+        self.0.write_all(text).map_err(|error| CommandError::output(&error))
+    }
+
     /// Writes one JSON object as a line for a program.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), CommandError> {
         serde_json::to_writer(&mut self.0, value)

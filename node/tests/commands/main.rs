@@ -3,6 +3,7 @@
 
 mod ground;
 mod key_files;
+mod manual;
 mod members;
 mod rosters;
 mod settings;
