@@ -35,7 +35,8 @@ pub(super) struct StartArgs {
     #[arg(long, env = "MUSTER_LISTEN", value_name = "ADDR", value_delimiter = ',', default_values = DEFAULT_LISTEN)]
     listen: Vec<Multiaddr>,
 
-    /// Address of a node to connect to, for where multicast does not reach; once for each
+    /// Address of a node to connect to, such as /dns4/base.example.org/tcp/4001, for where multicast does not reach;
+    /// once for each
     #[arg(long, env = "MUSTER_DIAL", value_name = "ADDR", value_delimiter = ',')]
     dial: Vec<Multiaddr>,
 

@@ -16,6 +16,7 @@ mod places;
 mod tests;
 
 pub use self::places::MAX_PLACES;
+use super::names::ByName;
 
 /// Peers in the book: a unit of 1,000, and some strangers.
 const MAX_PEERS: usize = 1024;
@@ -60,7 +61,7 @@ pub(crate) enum Class {
 pub(crate) enum Target {
     /// A peer, at any of its addresses.
     Peer(PeerId),
-    /// An address given by the user, whoever answers.
+    /// An address given by the user, perhaps with a host's name in it, whoever answers.
     Standing(Multiaddr),
 }
 
@@ -319,6 +320,8 @@ impl Book {
                     }
                 }
             }
+            // A name may stand for somebody else tomorrow.
+            Target::Standing(address) if ByName::parse(address).is_some() => {}
             Target::Standing(address) => {
                 self.standing.remove(address);
             }

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use self::behaviour::Behaviour;
 pub use self::discovery::MAX_PLACES;
+use self::names::ByName;
 pub use self::sync::{SyncCommand, SyncStreams};
 use self::task::{Start, Task};
 pub use crate::engine::policy::Carry;
@@ -29,6 +30,7 @@ mod gossip;
 mod hello;
 mod links;
 mod meeting;
+mod names;
 mod peer;
 mod reports;
 mod sync;
@@ -126,7 +128,7 @@ pub struct Place {
 pub struct Config {
     /// Where to listen; port 0 picks a free one.
     pub listen: Vec<Multiaddr>,
-    /// Addresses to keep dialling.
+    /// Addresses to keep dialling; they may begin with a host's name.
     pub dial: Vec<Multiaddr>,
     /// Where members could be reached when the node last ran: tried like everything heard since.
     pub places: Vec<Place>,
@@ -161,7 +163,7 @@ pub enum StartError {
         source: TransportError<io::Error>,
     },
     /// An address to dial is of a kind that cannot be dialled.
-    #[error("cannot dial {address}: expected /ip4/… or /ip6/… with /tcp/PORT or /udp/PORT/quic-v1")]
+    #[error("cannot dial {address}: expected /ip4/…, /ip6/… or /dns4/… with /tcp/PORT or /udp/PORT/quic-v1")]
     Dial {
         /// The address.
         address: Multiaddr,
@@ -202,7 +204,9 @@ const MAX_NEGOTIATING: usize = 16;
 ///
 /// When an address cannot be listened on or dialled, or the system lacks what is needed.
 pub fn start(config: Config, identity: &Identity, roster: Arc<Roster>) -> Result<Net, StartError> {
-    if let Some(address) = config.dial.iter().find(|address| discovery::dialable(address, true).is_none()) {
+    let in_vain =
+        |address: &&Multiaddr| discovery::dialable(address, true).is_none() && ByName::parse(address).is_none();
+    if let Some(address) = config.dial.iter().find(in_vain) {
         return Err(StartError::Dial { address: address.clone() });
     }
     let mut swarm = swarm(&config, identity, &roster)?;

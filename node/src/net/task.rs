@@ -15,6 +15,7 @@ use libp2p::{Multiaddr, PeerId};
 use muster_keys::PublicKey;
 use muster_roles::{GroupId, Role, Roster};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::behaviour::Behaviour;
@@ -23,6 +24,7 @@ use super::discovery::{Book, Class, Target};
 use super::gossip::{self, Pending, Topics};
 use super::links::{Links, Stage};
 use super::meeting::Ask;
+use super::names::{ByName, LookupError};
 use super::peer::{Named, role_key};
 use super::reports::Reports;
 use super::translate::{Happening, translate};
@@ -65,6 +67,8 @@ pub(crate) struct Task {
     topics: Topics,
     joined: BTreeSet<GroupId>,
     dials: BTreeMap<ConnectionId, Target>,
+    /// Names being looked up, of standing addresses only: no more than the user gave.
+    lookups: JoinSet<(Multiaddr, Result<Vec<Multiaddr>, LookupError>)>,
     pending: Pending,
     ignored: u64,
     published: Option<Instant>,
@@ -118,6 +122,7 @@ impl Task {
             topics,
             joined: BTreeSet::new(),
             dials: BTreeMap::new(),
+            lookups: JoinSet::new(),
             pending: Pending::default(),
             ignored: 0,
             published: None,
@@ -150,6 +155,10 @@ impl Task {
                         break;
                     }
                 }
+                Some(looked_up) = self.lookups.join_next() => match looked_up {
+                    Ok((address, found)) => self.on_looked_up(&address, found),
+                    Err(error) => tracing::warn!(%error, "a lookup broke off"),
+                },
                 _ = tick.tick() => self.on_tick(),
             }
         }
@@ -378,28 +387,57 @@ impl Task {
 
     fn dial_due(&mut self) {
         for (target, addresses) in self.book.due(Instant::now()) {
-            let options = match &target {
-                // A new port each: two nodes that dial each other from their listening ports may never connect (a TCP
-                // simultaneous open ends with two initiators).
-                Target::Peer(peer) => DialOpts::peer_id(*peer)
-                    .condition(PeerCondition::DisconnectedAndNotDialing)
-                    .override_dial_concurrency_factor(DIAL_CONCURRENCY)
-                    .allocate_new_port()
-                    .addresses(addresses)
-                    .build(),
-                Target::Standing(address) => {
-                    DialOpts::unknown_peer_id().address(address.clone()).allocate_new_port().build()
+            // A new port each: two nodes that dial each other from their listening ports may never connect (a TCP
+            // simultaneous open ends with two initiators).
+            match &target {
+                Target::Peer(peer) => {
+                    let options = DialOpts::peer_id(*peer)
+                        .condition(PeerCondition::DisconnectedAndNotDialing)
+                        .override_dial_concurrency_factor(DIAL_CONCURRENCY)
+                        .allocate_new_port()
+                        .addresses(addresses)
+                        .build();
+                    self.dial(target, options);
                 }
-            };
-            let id = options.connection_id();
-            match self.swarm.dial(options) {
-                Ok(()) => {
-                    self.dials.insert(id, target);
+                Target::Standing(address) => match ByName::parse(address) {
+                    Some(by_name) => {
+                        let address = address.clone();
+                        self.lookups.spawn(async move { (address, by_name.look_up().await) });
+                    }
+                    None => {
+                        let options = DialOpts::unknown_peer_id().address(address.clone()).allocate_new_port().build();
+                        self.dial(target, options);
+                    }
+                },
+            }
+        }
+    }
+
+    fn on_looked_up(&mut self, address: &Multiaddr, found: Result<Vec<Multiaddr>, LookupError>) {
+        let target = Target::Standing(address.clone());
+        match found {
+            Ok(places) => {
+                for place in places {
+                    let options = DialOpts::unknown_peer_id().address(place).allocate_new_port().build();
+                    self.dial(target.clone(), options);
                 }
-                Err(error) => {
-                    tracing::debug!(?target, %error, "not dialled");
-                    self.book.failed(&target, Instant::now());
-                }
+            }
+            Err(error) => {
+                tracing::warn!(%address, %error, "cannot dial");
+                self.book.failed(&target, Instant::now());
+            }
+        }
+    }
+
+    fn dial(&mut self, target: Target, options: DialOpts) {
+        let id = options.connection_id();
+        match self.swarm.dial(options) {
+            Ok(()) => {
+                self.dials.insert(id, target);
+            }
+            Err(error) => {
+                tracing::debug!(?target, %error, "not dialled");
+                self.book.failed(&target, Instant::now());
             }
         }
     }

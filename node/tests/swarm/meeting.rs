@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use libp2p::multiaddr::Protocol;
+
 use super::node::{Node, QUIC, TCP, config};
 use super::proxy::Wire;
 use super::unit::{NOON, Unit, group, identity};
@@ -112,6 +114,36 @@ async fn a_removed_member_is_shut_out_at_once() {
     for node in [&stays, &goes] {
         node.wait_within(Duration::from_secs(2), "the end", |seen| seen.up.is_empty().then_some(())).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_s_name_does_as_well_as_its_address() {
+    let mut unit = Unit::found(1);
+    unit.add_soldier("Army1", "army", &identity(1, 1));
+    unit.add_soldier("Army2", "army", &identity(1, 2));
+    let first = Node::with(config(&[TCP, QUIC], &[]), &identity(1, 1), unit.now());
+    let both = first.wait("both transports", |seen| (seen.listening.len() == 2).then(|| seen.listening.clone())).await;
+    for address in both {
+        // Every system says where this name leads, without a network.
+        let by_name = address.replace(0, |_| Some(Protocol::Dns4("localhost".into()))).unwrap();
+        let second = Node::with(config(&[TCP, QUIC], &[by_name]), &identity(1, 2), unit.now());
+        second.meets(&first).await;
+        second.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_own_name_it_is_told_to_dial_does_not_mind() {
+    let mut unit = Unit::found(1);
+    unit.add_soldier("Army1", "army", &identity(1, 1));
+    unit.add_soldier("Army2", "army", &identity(1, 2));
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let by_name = format!("/dns4/localhost/tcp/{port}").parse().unwrap();
+    let listen = format!("/ip4/127.0.0.1/tcp/{port}");
+    let first = Node::with(config(&[listen.as_str()], &[by_name]), &identity(1, 1), unit.now());
+    let second = Node::start(&identity(1, 2), unit.now(), &[first.address().await]);
+    second.meets(&first).await;
+    first.meets(&second).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
