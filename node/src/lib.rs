@@ -1,7 +1,8 @@
 //! Muster: peer-to-peer mesh chat for units that must keep talking with no server.
 //!
 //! [`engine`] is pure and builds by itself with `--no-default-features`. Everything else stands around it:
-//! `net` (the mesh), `disk` (the store), `ui` (screens), joined by `driver` and started by `cli`.
+//! `control` (what a node and its screens say to each other), `net` (the mesh), `disk` (the store), `ui` (screens), joined
+//! by `driver` and started by `cli`.
 
 pub mod engine;
 
@@ -11,6 +12,8 @@ pub mod bundle;
 pub mod cli;
 #[cfg(feature = "node")]
 pub mod config;
+#[cfg(feature = "node")]
+pub mod control;
 #[cfg(feature = "node")]
 pub mod demo;
 #[cfg(feature = "node")]

@@ -10,13 +10,14 @@ use muster_roles::{Roster, Timestamp};
 use tokio::sync::{mpsc, watch};
 
 use crate::config::Settings;
+use crate::control::{Ask, Event, SCREEN_QUEUE_LEN};
 use crate::disk::Disk;
 use crate::driver::{self, Parts};
 use crate::error::{CommandError, Kind};
 use crate::home::{Locking, Opened};
 use crate::log::{self, LogTo};
 use crate::net::{self, Carry, Place};
-use crate::ui::{self, Event, Request};
+use crate::ui;
 
 /// Where a node listens unless told otherwise: every interface, a port that is free, TCP and QUIC.
 const DEFAULT_LISTEN: [&str; 2] = ["/ip4/0.0.0.0/tcp/0", "/ip4/0.0.0.0/udp/0/quic-v1"];
@@ -86,15 +87,15 @@ pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandErr
         let carry = network.carry;
         let net = net::start(network, &identity, roster.clone())
             .map_err(|error| CommandError::from_error(Kind::Failed, &error))?;
-        let (requests_tx, requests) = mpsc::channel(ui::CHANNEL_LEN);
-        let (events, events_rx) = mpsc::channel(ui::CHANNEL_LEN);
+        let (asks_tx, asks) = mpsc::channel(SCREEN_QUEUE_LEN);
+        let (events, events_rx) = mpsc::channel(SCREEN_QUEUE_LEN);
         let (stop_tx, stop) = watch::channel(false);
         let export_folders = vec![PathBuf::from("."), home.dir().to_owned()];
         let kept_in = home.clone();
         let keep_roster = Box::new(move |roster: &Roster| kept_in.write_roster(roster));
         let keep_places = Box::new(move |places: &[Place]| home.write_places(places));
         let ended_by = tokio::spawn(end_when_told(stop_tx));
-        let shown = tokio::spawn(show(screen, requests_tx, events_rx));
+        let shown = tokio::spawn(show(screen, asks_tx, events_rx));
         let ran = driver::run(Parts {
             identity,
             roster,
@@ -104,8 +105,7 @@ pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandErr
             keep_roster,
             keep_places,
             export_folders,
-            attended: screen != Screen::Headless,
-            requests,
+            asks,
             events,
             stop,
         })
@@ -142,11 +142,11 @@ impl StartArgs {
     }
 }
 
-async fn show(screen: Screen, requests: mpsc::Sender<Request>, events: mpsc::Receiver<Event>) -> io::Result<()> {
+async fn show(screen: Screen, asks: mpsc::Sender<Ask>, events: mpsc::Receiver<Event>) -> io::Result<()> {
     match screen {
-        Screen::Chat => ui::run_line(requests, events).await,
-        Screen::Plain => ui::run_plain(requests, events, false).await,
-        Screen::Headless => ui::run_plain(requests, events, true).await,
+        Screen::Chat => ui::run_line(asks, events).await,
+        Screen::Plain => ui::run_plain(asks, events, false).await,
+        Screen::Headless => ui::run_plain(asks, events, true).await,
     }
 }
 

@@ -127,6 +127,28 @@ impl Disk {
         Ok(found)
     }
 
+    /// Returns the newest `limit` records of a group before `before`, or of all; oldest first. If there are older ones,
+    /// where the oldest returned stands too: what is before that comes next.
+    ///
+    /// # Errors
+    /// [`DiskError`], among them a record that does not decode.
+    pub fn page(
+        &self,
+        group: &GroupId,
+        before: Option<Mark>,
+        limit: usize,
+    ) -> Result<(Vec<Stored>, Option<Mark>), DiskError> {
+        let records = self.read()?.open_table(RECORDS)?;
+        let (time, id) = before.unwrap_or((END_OF_TIME, RecordId::from_bytes(*LOWEST_ID)));
+        let (group, lowest) = (group.as_str(), Timestamp::ZERO.to_u64());
+        let mut range = Rows::new(records.range((group, lowest, LOWEST_ID)..(group, time.to_u64(), id.as_bytes()))?);
+        let mut page = range.by_ref().rev().take(limit).collect::<Result<Vec<_>, _>>()?;
+        page.reverse();
+        let oldest = page.first().map(|stored| (stored.frame().header().time, stored.frame().id()));
+        let has_older = range.next().transpose()?.is_some();
+        Ok((page, oldest.filter(|_| has_older)))
+    }
+
     fn read(&self) -> Result<ReadTransaction, DiskError> {
         Ok(self.database.begin_read()?)
     }

@@ -22,6 +22,7 @@ use self::places::Places;
 use self::reading::WeekOf;
 use self::screen::Screen;
 use self::seen::Seen;
+use crate::control::{Answer, Ask, Event, MAX_PAGE_LEN, Refusal, RefusalKind, Request, RequestId};
 use crate::disk::Disk;
 use crate::disk::writer::{Job, Outcome, Writer};
 use crate::engine::State;
@@ -32,7 +33,6 @@ use crate::engine::time::UnixMillis;
 use crate::engine::verify::check_records;
 use crate::engine::view::Profile;
 use crate::net::{self, Net, SyncCommand};
-use crate::ui::{Event, Request};
 
 /// How long a patient screen's messages may wait for somebody to take them before the node ends.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -70,10 +70,8 @@ pub struct Parts {
     pub keep_places: KeepPlaces,
     /// Where an export that the screen asks for may go: the first of these that can be written.
     pub export_folders: Vec<PathBuf>,
-    /// Whether a person sits at the screen; else nothing counts as seen.
-    pub attended: bool,
     /// What the screen asks.
-    pub requests: mpsc::Receiver<Request>,
+    pub asks: mpsc::Receiver<Ask>,
     /// What the screen is told.
     pub events: mpsc::Sender<Event>,
     /// Turns true when the process is told to end.
@@ -122,7 +120,7 @@ struct Driver {
     connected: BTreeSet<PublicKey>,
     phase: Phase,
     export_folders: Vec<PathBuf>,
-    exports: JoinSet<Event>,
+    exports: JoinSet<(RequestId, Result<Answer, Refusal>)>,
     /// Reading and checking for the engine, beside the loop.
     work: JoinSet<Option<Input>>,
 }
@@ -133,10 +131,10 @@ struct Driver {
 /// [`RunError`] says what failed; all that was acknowledged is stored in any case.
 pub async fn run(parts: Parts) -> Result<(), RunError> {
     let Parts { identity, roster, carry, disk, net, keep_roster, keep_places, export_folders, events, .. } = parts;
-    let (mut requests, mut stop) = (parts.requests, parts.stop);
+    let (mut asks, mut stop) = (parts.asks, parts.stop);
     let me = identity.public();
     let boot = reading::boot(&disk, &roster, &me, carry)?;
-    let seen = Seen::new(parts.attended, disk.marks()?);
+    let seen = Seen::new(disk.marks()?);
     let state = State::new(identity, roster, boot);
     let writer = Writer::start(disk.clone()).map_err(RunError::Thread)?;
     let mut driver = Driver {
@@ -158,18 +156,14 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     driver.show_profile();
     let effects = driver.state.start();
     driver.carry_out(effects).await?;
-    let result = driver.turn(&mut requests, &mut stop).await;
+    let result = driver.turn(&mut asks, &mut stop).await;
     driver.end().await;
     result
 }
 
 impl Driver {
     /// The loop: ends first, then the store's answers, the person, the network, and the clock.
-    async fn turn(
-        &mut self,
-        requests: &mut mpsc::Receiver<Request>,
-        stop: &mut watch::Receiver<bool>,
-    ) -> Result<(), RunError> {
+    async fn turn(&mut self, asks: &mut mpsc::Receiver<Ask>, stop: &mut watch::Receiver<bool>) -> Result<(), RunError> {
         let mut tick = steady(TICK_INTERVAL);
         let mut mark = steady(MARK_INTERVAL);
         while !self.has_left() {
@@ -181,13 +175,13 @@ impl Driver {
                     self.on_outcome(outcome.ok_or(RunError::WriterStopped)?).await?;
                 }
                 () = self.screen.drain() => {}
-                request = requests.recv(), if running => match request {
-                    Some(request) => self.on_request(request).await?,
+                ask = asks.recv(), if running => match ask {
+                    Some(ask) => self.on_ask(ask).await?,
                     None => self.leave(false),
                 },
                 Some(done) = self.exports.join_next() => match done {
-                    Ok(event) => self.screen.show(event),
-                    Err(error) => self.screen.show(Event::ExportFailed { reason: error.to_string() }),
+                    Ok((to, outcome)) => self.answer(to, outcome),
+                    Err(error) => tracing::error!(%error, "an export broke off"),
                 },
                 Some(done) = self.work.join_next() => {
                     if let Ok(Some(input)) = done {
@@ -225,16 +219,12 @@ impl Driver {
                 Effect::Verdict { handle, verdict } => {
                     self.tell_net(net::Command::Verdict { handle, verdict }).await?;
                 }
-                Effect::Show(row) => {
-                    self.seen.show(&row);
-                    self.screen.show(Event::Row(row));
-                }
+                Effect::Show(row) => self.screen.show(Event::Message(row.into())),
                 Effect::ShowLate(late) => {
-                    late.iter().flat_map(|late| &late.rows).for_each(|row| self.seen.show(row));
-                    self.screen.show(Event::Late(late));
+                    self.screen.show(Event::Late { groups: late.into_iter().map(Into::into).collect() });
                 }
                 Effect::Sent { group, records } => self.write(Job::Sent { group, records }).await?,
-                Effect::Refused { request, reason } => self.screen.show(Event::Refused { request, reason }),
+                Effect::Refused { request, reason } => self.answer(RequestId(request.0), Err(reason.into())),
                 Effect::RosterChanged(roster) => self.on_roster(roster).await?,
                 Effect::Prune { before } => self.write(Job::Prune { before }).await?,
                 Effect::Shed(shed) => self.write(Job::Shed(shed)).await?,
@@ -276,33 +266,46 @@ impl Driver {
         self.net.sync.commands.send(command).await.map_err(|_| RunError::NetStopped)
     }
 
-    async fn on_request(&mut self, request: Request) -> Result<(), RunError> {
+    async fn on_ask(&mut self, Ask { id, request }: Ask) -> Result<(), RunError> {
         match request {
-            Request::Post { request, group, text } => match muster_keys::random_bytes() {
-                Ok(nonce) => self.feed(Input::Post { request, group, text, nonce }).await?,
+            Request::Post { group, text } => match muster_keys::random_bytes() {
+                Ok(nonce) => {
+                    let request = crate::engine::io::RequestId(id.0);
+                    self.feed(Input::Post { request, group, text, nonce }).await?;
+                }
                 Err(error) => {
                     tracing::error!(%error, "no random numbers");
-                    let reason = crate::engine::io::PostError::Seal;
-                    self.screen.show(Event::Refused { request, reason });
+                    self.answer(id, Err(crate::engine::io::PostError::Seal.into()));
                 }
             },
-            Request::History { group } => {
-                let rows = reading::history(&self.disk, &self.state, &group)?;
-                let seen = self.seen.open(&group);
-                rows.iter().for_each(|row| self.seen.show(row));
-                self.screen.show(Event::History { group, rows, seen });
+            Request::Page { group, before, limit } => {
+                let limit = limit.min(MAX_PAGE_LEN);
+                let mut page = reading::page(&self.disk, &self.state, &group, before, limit)?;
+                page.seen = self.seen.upto(&group);
+                self.answer(id, Ok(Answer::Page(page)));
             }
-            Request::Export { group } => self.export(group),
-            Request::Leave { patient } => self.leave(patient),
+            Request::Read { group, upto } => {
+                self.seen.read(&group, upto);
+            }
+            Request::Export { group } => self.export(id, group),
+            Request::Leave { patient } | Request::Shutdown { patient } => self.leave(patient),
+            _ => self.answer(id, Err(Refusal::new(RefusalKind::Unknown, "this node does not answer that"))),
         }
         Ok(())
     }
 
+    fn answer(&mut self, to: RequestId, outcome: Result<Answer, Refusal>) {
+        self.screen.show(match outcome {
+            Ok(answer) => Event::Answered { to, answer },
+            Err(refusal) => Event::Refused { to, refusal },
+        });
+    }
+
     /// Writes a file beside the loop: a week may be long, and the node goes on meanwhile.
-    fn export(&mut self, group: GroupId) {
+    fn export(&mut self, id: RequestId, group: GroupId) {
         if self.exports.len() >= MAX_EXPORTS {
-            let reason = "other exports are still being written".to_owned();
-            self.screen.show(Event::ExportFailed { reason });
+            let refusal = Refusal::new(RefusalKind::Busy, "other exports are still being written");
+            self.answer(id, Err(refusal));
             return;
         }
         let week = WeekOf {
@@ -314,14 +317,14 @@ impl Driver {
             folders: self.export_folders.clone(),
         };
         let now = self.state.unit_time(wall_clock());
-        self.exports.spawn_blocking(move || week.save(now));
+        self.exports.spawn_blocking(move || (id, week.save(now)));
     }
 
     async fn on_net(&mut self, event: net::Event) -> Result<(), RunError> {
         match event {
             net::Event::Listening(address) => {
                 tracing::info!(%address, "listening");
-                self.screen.show(Event::Listening(address.to_string()));
+                self.screen.show(Event::Listening { address: address.to_string() });
             }
             net::Event::Gossip { handle, group, bytes } => self.feed(Input::Gossip { handle, group, bytes }).await?,
             net::Event::Published { group, outcome } => self.feed(Input::Published { group, outcome }).await?,
@@ -386,12 +389,12 @@ impl Driver {
             Notice::ClocksDiffer { member, by_ms } => tracing::warn!(%member, by_ms, "two clocks disagree"),
             Notice::StoreFailed => tracing::error!("the store failed; nothing more is accepted"),
         }
-        self.screen.show(Event::Notice(notice));
+        self.screen.show(Event::Notice(notice.into()));
     }
 
     fn show_profile(&mut self) {
         if let Some(profile) = Profile::of(self.state.roster(), &self.me) {
-            self.screen.show(Event::Profile(profile));
+            self.screen.show(Event::Profile(profile.into()));
         }
     }
 

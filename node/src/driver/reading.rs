@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use muster_keys::PublicKey;
 use muster_roles::{GroupId, Keyring, Roster, Timestamp};
 
+use crate::control::{Answer, Message, Page, Position, Refusal, RefusalKind};
 use crate::disk::{Disk, DiskError, END_OF_TIME};
 use crate::engine::holes::Tally;
 use crate::engine::io::{Input, SyncInput};
@@ -16,10 +17,9 @@ use crate::engine::policy::Carry;
 use crate::engine::store::{RETENTION_MS, Store};
 use crate::engine::sync::{SessionId, SyncId};
 use crate::engine::time::UnixMillis;
-use crate::engine::view::{Reader, Row};
+use crate::engine::view::Reader;
 use crate::engine::{Boot, MAX_UNSENT, State};
 use crate::export::{Export, Format};
-use crate::ui::{Event, HISTORY_ROWS};
 
 /// Reads what the engine must know of the store when it starts.
 pub(super) fn boot(disk: &Disk, roster: &Roster, me: &PublicKey, carry: Carry) -> Result<Boot, DiskError> {
@@ -69,10 +69,19 @@ pub(super) fn count(disk: &Disk, group: GroupId) -> Option<Input> {
     }
 }
 
-/// Reads the newest rows of a group, oldest first.
-pub(super) fn history(disk: &Disk, state: &State, group: &GroupId) -> Result<Vec<Row>, DiskError> {
-    let stored = disk.latest(group, HISTORY_ROWS)?;
-    Ok(stored.iter().filter_map(|record| state.row(record).ok()).collect())
+/// Reads a page of a group: the newest messages before `before`, at most `limit` records.
+pub(super) fn page(
+    disk: &Disk,
+    state: &State,
+    group: &GroupId,
+    before: Option<Position>,
+    limit: usize,
+) -> Result<Page, DiskError> {
+    let (stored, older) = disk.page(group, before.map(|before| (before.time, before.id.into())), limit)?;
+    let rows = stored.iter().filter_map(|record| state.row(record).ok());
+    let messages = rows.map(Message::from).collect();
+    let older = older.map(|(time, id)| Position { time, id: id.into() });
+    Ok(Page { group: group.clone(), messages, older, seen: None })
 }
 
 /// What an export needs while the node goes on.
@@ -88,7 +97,7 @@ pub(super) struct WeekOf {
 
 impl WeekOf {
     /// Writes the last week of a group to a text file.
-    pub(super) fn save(self, now: UnixMillis) -> Event {
+    pub(super) fn save(self, now: UnixMillis) -> Result<Answer, Refusal> {
         let export = Export {
             disk: &self.disk,
             reader: Reader { roster: &self.roster, keyring: &self.keyring, me: &self.me },
@@ -98,8 +107,11 @@ impl WeekOf {
             zone: TimeZone::system(),
         };
         match export.save_in(&self.folders, &Zoned::now()) {
-            Ok((path, tally)) => Event::Exported { path, count: tally.written },
-            Err(error) => Event::ExportFailed { reason: error.to_string() },
+            Ok((path, tally)) => Ok(Answer::Exported { path, count: tally.written }),
+            Err(error) => {
+                let refusal = Refusal::new(RefusalKind::Failed, format_args!("not saved: {error}"));
+                Err(Refusal { hint: error.hint().map(str::to_owned), ..refusal })
+            }
         }
     }
 }

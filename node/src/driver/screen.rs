@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use tokio::sync::mpsc;
 
-use crate::ui::Event;
+use crate::control::Event;
 
 /// Events that may wait for a slow screen; beyond it the oldest rows go, and the screen is told how many.
 const BACKLOG_LEN: usize = 4096;

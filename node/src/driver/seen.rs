@@ -1,40 +1,38 @@
-//! How far the person has read, as far as the node can tell: what of the open group has gone to the screen.
+//! How far the person has read each group, at whichever screen.
 
 use std::collections::BTreeMap;
 
 use muster_roles::GroupId;
 
+use crate::control::Position;
 use crate::disk::Mark;
-use crate::engine::view::Row;
 
-/// The last message seen of each group.
+/// The last message read of each group.
+#[derive(Debug)]
 pub(super) struct Seen {
-    /// Whether a person is there to see anything.
-    attended: bool,
-    open: Option<GroupId>,
     marks: BTreeMap<GroupId, Mark>,
     changed: BTreeMap<GroupId, Mark>,
 }
 
 impl Seen {
-    pub(super) fn new(attended: bool, marks: BTreeMap<GroupId, Mark>) -> Self {
-        Self { attended, open: None, marks, changed: BTreeMap::new() }
+    pub(super) fn new(marks: BTreeMap<GroupId, Mark>) -> Self {
+        Self { marks, changed: BTreeMap::new() }
     }
 
-    /// A group has been opened: returns how far it has been read.
-    pub(super) fn open(&mut self, group: &GroupId) -> Option<Mark> {
-        self.open = Some(group.clone());
-        self.marks.get(group).copied()
+    /// Returns how far a group has been read.
+    pub(super) fn upto(&self, group: &GroupId) -> Option<Position> {
+        self.marks.get(group).map(|(time, id)| Position { time: *time, id: (*id).into() })
     }
 
-    /// A row goes to the screen; it is seen where its group is the open one.
-    pub(super) fn show(&mut self, row: &Row) {
-        let (group, mark) = (row.group(), (row.time(), row.id()));
+    /// A group has been read up to here; tells whether that is further than before.
+    pub(super) fn read(&mut self, group: &GroupId, upto: Position) -> bool {
+        let mark = (upto.time, upto.id.into());
         let is_further = self.marks.get(group).is_none_or(|seen| *seen < mark);
-        if self.attended && is_further && self.open.as_ref() == Some(group) {
+        if is_further {
             self.marks.insert(group.clone(), mark);
             self.changed.insert(group.clone(), mark);
         }
+        is_further
     }
 
     /// Returns the marks that have moved since this was last asked.
@@ -46,36 +44,23 @@ impl Seen {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use muster_roles::Timestamp;
+
     use super::*;
 
-    fn row(number: u32, group: &str) -> Row {
-        Row::sample(number, &group.parse().unwrap(), "Army1".parse().unwrap(), false, "hello")
-    }
-
-    fn mark(number: u32) -> Mark {
-        (row(number, "army").time(), row(number, "army").id())
+    fn position(ms: u64) -> Position {
+        Position { time: Timestamp::from_ms(ms), id: "0".repeat(64).parse().unwrap() }
     }
 
     #[test]
-    fn the_newest_row_of_the_open_group_is_how_far_has_been_read() {
-        let mut seen = Seen::new(true, BTreeMap::new());
+    fn a_mark_moves_forward_only_and_is_told_once() {
         let army: GroupId = "army".parse().unwrap();
-        seen.show(&row(1, "army"));
-        assert_eq!(seen.open(&army), None, "what was shown of a closed group has not been read");
-        [3, 2].iter().for_each(|number| seen.show(&row(*number, "army")));
-        seen.show(&row(4, "navy"));
-        assert_eq!(seen.take_changed(), [(army.clone(), mark(3))].into());
+        let mut seen = Seen::new(BTreeMap::new());
+        assert_eq!(seen.upto(&army), None);
+        assert!(seen.read(&army, position(3)));
+        assert!(!seen.read(&army, position(2)) && !seen.read(&army, position(3)));
+        assert_eq!(seen.upto(&army), Some(position(3)));
+        assert_eq!(seen.take_changed().len(), 1);
         assert!(seen.take_changed().is_empty());
-        assert_eq!(seen.open(&army), Some(mark(3)));
-    }
-
-    #[test]
-    fn nothing_is_read_where_nobody_sits() {
-        let army: GroupId = "army".parse().unwrap();
-        let mut seen = Seen::new(false, [(army.clone(), mark(1))].into());
-        assert_eq!(seen.open(&army), Some(mark(1)));
-        seen.show(&row(2, "army"));
-        assert!(seen.take_changed().is_empty());
-        assert_eq!(seen.open(&army), Some(mark(1)));
     }
 }

@@ -4,13 +4,15 @@ use std::fmt;
 
 use muster_keys::PublicKey;
 use muster_roles::{GroupId, Keyring, MemberName, Role, Roster, Timestamp, permit};
+use serde::{Deserialize, Serialize};
 
 use super::seal;
 use super::store::Stored;
 use super::wire::RecordId;
 
-/// Text that is safe to put on a terminal: no control, escape or text-direction characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One line that is safe to put on a terminal: no control, escape or text-direction characters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub struct Printable(String);
 
 impl Printable {
@@ -38,15 +40,74 @@ impl fmt::Display for Printable {
     }
 }
 
+impl From<String> for Printable {
+    fn from(text: String) -> Self {
+        Self::new(&text)
+    }
+}
+
+impl From<Printable> for String {
+    fn from(text: Printable) -> Self {
+        text.0
+    }
+}
+
+/// A message's text: like [`Printable`], but its line breaks are kept.
+///
+/// It displays as one line all the same, so that no message can pass for two; who shows its lines apart asks for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Text(String);
+
+impl Text {
+    /// Strips what a terminal or a reader's eye could be deceived by; tabs become spaces.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let lines: Vec<String> = text.split('\n').map(|line| Printable::new(line).0).collect();
+        Self(lines.join("\n"))
+    }
+
+    /// Returns the text with its line breaks.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns its lines, each safe to put on a terminal.
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        self.0.split('\n')
+    }
+}
+
+impl fmt::Display for Text {
+    /// In one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, line) in self.lines().enumerate() {
+            f.write_str(if number > 0 { " " } else { "" })?;
+            f.write_str(line)?;
+        }
+        Ok(())
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self::new(&text)
+    }
+}
+
+impl From<Text> for String {
+    fn from(text: Text) -> Self {
+        text.0
+    }
+}
+
 /// Tells characters that reorder or hide text: bidi controls (UAX #9), line and paragraph separators, tags, the BOM.
 fn is_deceptive(c: char) -> bool {
     matches!(c,
         '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}'
         | '\u{2028}' | '\u{2029}' | '\u{FEFF}' | '\u{E0000}'..='\u{E007F}')
 }
-
-/// What stands behind one's own message while nobody else is known to have it.
-pub(crate) const WAITING: &str = " (waiting)";
 
 /// One message as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +118,7 @@ pub struct Row {
     mine: bool,
     time: Timestamp,
     received_ms: u64,
-    text: Printable,
+    text: Text,
     waiting: bool,
 }
 
@@ -100,7 +161,7 @@ impl Row {
 
     /// Returns the text.
     #[must_use]
-    pub fn text(&self) -> &Printable {
+    pub fn text(&self) -> &Text {
         &self.text
     }
 
@@ -114,15 +175,6 @@ impl Row {
     #[must_use]
     pub(crate) fn into_waiting(self) -> Self {
         Self { waiting: true, ..self }
-    }
-}
-
-impl fmt::Display for Row {
-    /// `Army1: text`, one's own `Army3 (me): text`, with ` (waiting)` behind it while nobody else has it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let me = if self.mine { " (me)" } else { "" };
-        let waiting = if self.waiting { WAITING } else { "" };
-        write!(f, "{}{me}: {}{waiting}", self.author, self.text)
     }
 }
 
@@ -177,7 +229,7 @@ impl Reader<'_> {
             mine: header.author == *self.me,
             time: header.time,
             received_ms: stored.received_ms(),
-            text: Printable::new(&text),
+            text: Text::new(&text),
             waiting: false,
         })
     }
@@ -236,7 +288,7 @@ impl Row {
         let mut id = [0; 32];
         id.iter_mut().zip(number.to_be_bytes()).for_each(|(to, from)| *to = from);
         let time = Timestamp::from_ms(number.into());
-        let (group, text) = (group.clone(), Printable::new(text));
+        let (group, text) = (group.clone(), Text::new(text));
         Self { id: RecordId::from_bytes(id), group, author, mine, time, received_ms: time.ms(), text, waiting: false }
     }
 }
@@ -254,6 +306,13 @@ mod tests {
     #[test]
     fn a_line_break_cannot_make_a_second_line() {
         assert_eq!(Printable::new("ok\n[army] Chief: retreat").as_str(), "ok [army] Chief: retreat");
+    }
+
+    #[test]
+    fn a_text_keeps_its_lines_and_displays_as_one() {
+        let text = Text::new("one\r\n\u{1b}[2Jtwo\n\n\tthree");
+        assert_eq!(text.lines().collect::<Vec<_>>(), ["one", "[2Jtwo", "", " three"]);
+        assert_eq!(text.to_string(), "one [2Jtwo   three");
     }
 
     #[test]

@@ -3,25 +3,24 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use muster_roles::{GroupId, MemberName, Timestamp};
+use muster_roles::{GroupId, MemberName};
 
 use super::commands::{self, Action, CommandError, rank};
 use super::printed::Line;
 use super::shown::Shown;
-use super::{CHANNEL_LEN, Event, Request};
-use crate::engine::io::{Notice, PostError, RequestId};
-use crate::engine::late::LateRows;
-use crate::engine::view::{Printable, Profile, Row};
-use crate::engine::wire::RecordId;
+use crate::control::{
+    Answer, Ask, Event, Late, Message, Notice, PAGE_LEN, Page, Position, Printable, Profile, Refusal, Request,
+    RequestId, SCREEN_QUEUE_LEN,
+};
 
-/// Live rows kept back while the history that goes before them is on its way; with more, they are shown without it.
-const MAX_HELD_ROWS: usize = CHANNEL_LEN;
+/// Live messages kept back while the history that goes before them is on its way; with more, they are shown without it.
+const MAX_HELD: usize = SCREEN_QUEUE_LEN;
 
 /// One thing for the screen to do.
 #[derive(Debug)]
 pub(super) enum Output {
     /// Ask the node.
-    Ask(Request),
+    Ask(Ask),
     /// Print a line.
     Print(Line),
 }
@@ -33,13 +32,36 @@ pub(super) struct Chat {
     open: Option<GroupId>,
     unread: BTreeMap<GroupId, u64>,
     shown: Shown,
-    /// Groups whose history was asked for, with the live rows that came before it.
-    awaited: BTreeMap<GroupId, Vec<Row>>,
-    posts: u64,
+    /// Groups whose history was asked for, with the live messages that came before it.
+    awaited: BTreeMap<GroupId, Awaited>,
+    asked: u64,
     connected: usize,
+    /// Nobody sits here: what is shown has not been read.
+    is_unattended: bool,
+    /// The newest message of the open group that the node has been told of as read.
+    read: Option<Position>,
+}
+
+/// A history that is on its way.
+#[derive(Debug)]
+struct Awaited {
+    by: RequestId,
+    /// Live messages that came before it.
+    held: Vec<Message>,
 }
 
 impl Chat {
+    /// Begins with nothing known; `attended` says whether a person sits here, who reads what is shown.
+    pub(super) fn new(attended: bool) -> Self {
+        Self { is_unattended: !attended, ..Self::default() }
+    }
+
+    /// Makes a request of this screen's.
+    pub(super) fn ask(&mut self, request: Request) -> Ask {
+        self.asked += 1;
+        Ask { id: RequestId(self.asked), request }
+    }
+
     /// Tells whether it is known who sits here; before that, nothing typed can be understood.
     pub(super) fn is_ready(&self) -> bool {
         self.profile.is_some()
@@ -57,39 +79,69 @@ impl Chat {
         let Some(profile) = &self.profile else { return Vec::new() };
         match commands::parse(line, profile, self.open.as_ref()) {
             Ok(Action::Nothing) => Vec::new(),
-            Ok(Action::Post { group, text }) => {
-                self.posts += 1;
-                vec![Output::Ask(Request::Post { request: RequestId(self.posts), group, text })]
-            }
+            Ok(Action::Post { group, text }) => vec![Output::Ask(self.ask(Request::Post { group, text }))],
             Ok(Action::Open(group)) => self.switch(group),
-            Ok(Action::Export(group)) => vec![Output::Ask(Request::Export { group })],
-            Ok(Action::Help) => commands::help(profile, self.open.as_ref()).into_iter().map(answer).collect(),
-            Ok(Action::Leave) => vec![Output::Ask(Request::Leave { patient: true })],
+            Ok(Action::Export(group)) => vec![Output::Ask(self.ask(Request::Export { group }))],
+            Ok(Action::Help) => commands::help(profile, self.open.as_ref()).into_iter().map(answer_line).collect(),
+            Ok(Action::Leave) => vec![Output::Ask(self.ask(Request::Leave { patient: true }))],
             Err(error) => refuse_line(&error),
         }
     }
 
     /// Prints what an event has to tell.
     pub(super) fn on_event(&mut self, event: Event) -> Vec<Output> {
-        match event {
+        let mut outputs = match event {
             Event::Profile(profile) => self.on_profile(&profile),
-            Event::Row(row) => self.on_row(row),
-            Event::Late(late) => self.on_late(late),
-            Event::History { group, rows, seen } => self.on_history(&group, rows, seen),
-            Event::Refused { reason, .. } => refuse_post(&reason),
-            Event::Exported { path, count } => {
-                let path = Printable::new(&path.to_string_lossy());
-                vec![answer(format!("saved {} to {path}", counted(count, "message")))]
-            }
-            Event::ExportFailed { reason } => vec![answer(format!("not saved: {}", Printable::new(&reason)))],
+            Event::Message(message) => self.on_message(message),
+            Event::Late { groups } => self.on_late(groups),
+            Event::Read { group, unread, .. } => self.on_read(group, unread),
+            Event::Answered { answer, .. } => self.on_answer(answer),
+            Event::Refused { to, refusal } => self.on_refusal(to, &refusal),
             Event::Presence { connected } => self.on_presence(connected),
-            Event::Listening(address) => {
+            Event::Listening { address } => {
                 vec![Output::Print(Line::Detail(format!("listening on {}", Printable::new(&address))))]
             }
             Event::Missed { count } => self.on_missed(count),
             Event::Notice(notice) => vec![news(describe(&notice, self.open.as_ref()))],
-            Event::Closed => Vec::new(),
+            Event::Delivery { .. } | Event::Member(_) | Event::JoinRequests { .. } | Event::Closed => Vec::new(),
+        };
+        outputs.extend(self.note_read());
+        outputs
+    }
+
+    fn on_answer(&mut self, answer: Answer) -> Vec<Output> {
+        match answer {
+            Answer::Page(page) => self.on_page(page),
+            Answer::Exported { path, count } => {
+                let path = Printable::new(&path.to_string_lossy());
+                vec![answer_line(format!("saved {} to {path}", counted(count, "message")))]
+            }
+            _ => Vec::new(),
         }
+    }
+
+    fn on_refusal(&mut self, to: RequestId, refusal: &Refusal) -> Vec<Output> {
+        let awaited = self.awaited.iter().find(|(_, awaited)| awaited.by == to).map(|(group, _)| group.clone());
+        let held = awaited.and_then(|group| self.awaited.remove(&group)).map(|awaited| awaited.held);
+        let mut outputs: Vec<Output> = held.into_iter().flatten().filter_map(|message| self.show(message)).collect();
+        outputs.extend(refuse(refusal));
+        outputs
+    }
+
+    /// Tells the node how far the open group has been read, if it is further than before.
+    fn note_read(&mut self) -> Option<Output> {
+        let group = self.open.clone().filter(|_| !self.is_unattended)?;
+        let upto = self.shown.newest(&group).filter(|newest| self.read.is_none_or(|read| read < *newest))?;
+        self.read = Some(upto);
+        Some(Output::Ask(self.ask(Request::Read { group, upto })))
+    }
+
+    /// A group has been read here or at another screen.
+    fn on_read(&mut self, group: GroupId, unread: u64) -> Vec<Output> {
+        if self.open.as_ref() != Some(&group) {
+            self.unread.insert(group, unread);
+        }
+        Vec::new()
     }
 
     /// Welcomes the member, or takes over what a new roster says of it.
@@ -115,33 +167,33 @@ impl Chat {
         outputs
     }
 
-    fn on_row(&mut self, row: Row) -> Vec<Output> {
-        match self.awaited.get_mut(row.group()) {
-            Some(held) if held.len() < MAX_HELD_ROWS => {
-                held.push(row);
+    fn on_message(&mut self, message: Message) -> Vec<Output> {
+        match self.awaited.get_mut(&message.group) {
+            Some(awaited) if awaited.held.len() < MAX_HELD => {
+                awaited.held.push(message);
                 Vec::new()
             }
             Some(_) => {
-                let group = row.group().clone();
-                self.on_history(&group, vec![row], None)
+                let group = message.group.clone();
+                self.show_history(&group, vec![message], None)
             }
             None => {
-                if self.open.as_ref() != Some(row.group()) && !row.mine() {
-                    *self.unread.entry(row.group().clone()).or_default() += 1;
+                if self.open.as_ref() != Some(&message.group) && !message.is_mine() {
+                    *self.unread.entry(message.group.clone()).or_default() += 1;
                 }
-                self.show(row).into_iter().collect()
+                self.show(message).into_iter().collect()
             }
         }
     }
 
     /// Shows what came late in the open group under one header, and counts the rest.
-    fn on_late(&mut self, late: Vec<LateRows>) -> Vec<Output> {
-        let is_open = |late: &LateRows| self.open.as_ref() == Some(&late.group);
-        let (here, elsewhere): (Vec<LateRows>, Vec<LateRows>) = late.into_iter().partition(is_open);
+    fn on_late(&mut self, late: Vec<Late>) -> Vec<Output> {
+        let is_open = |late: &Late| self.open.as_ref() == Some(&late.group);
+        let (here, elsewhere): (Vec<Late>, Vec<Late>) = late.into_iter().partition(is_open);
         let mut outputs: Vec<Output> = here.into_iter().flat_map(|late| self.show_late(late)).collect();
         for late in elsewhere {
-            let rows = u64::try_from(late.rows.iter().filter(|row| !row.mine()).count()).unwrap_or(u64::MAX);
-            let count = rows.saturating_add(late.older);
+            let others = late.messages.iter().filter(|message| !message.is_mine()).count();
+            let count = u64::try_from(others).unwrap_or(u64::MAX).saturating_add(late.older);
             if count == 0 {
                 continue;
             }
@@ -151,42 +203,43 @@ impl Chat {
         outputs
     }
 
-    fn show_late(&mut self, late: LateRows) -> Vec<Output> {
-        let LateRows { group, rows, older, while_away } = late;
-        if let Some(held) = self.awaited.get_mut(&group) {
+    fn show_late(&mut self, late: Late) -> Vec<Output> {
+        let Late { group, messages, older, while_away } = late;
+        if let Some(awaited) = self.awaited.get_mut(&group) {
             // They stand in the history that is on its way, or go with it.
-            held.extend(rows);
+            awaited.held.extend(messages);
             return Vec::new();
         }
-        let rows: Vec<Row> = rows.into_iter().filter(|row| self.shown.note(row)).collect();
-        let count = u64::try_from(rows.len()).unwrap_or(u64::MAX).saturating_add(older);
+        let messages: Vec<Message> = messages.into_iter().filter(|message| self.shown.note(message)).collect();
+        let count = u64::try_from(messages.len()).unwrap_or(u64::MAX).saturating_add(older);
         let mut outputs = Vec::new();
-        if !rows.is_empty() {
+        if !messages.is_empty() {
             let how = if while_away { "while you were away" } else { "came late" };
             outputs.push(news(format!("{} {how}", counted(count, "message"))));
         }
         if older > 0 {
-            let which = if rows.is_empty() { "older than these came too" } else { "before these" };
+            let which = if messages.is_empty() { "older than these came too" } else { "before these" };
             outputs.push(news(format!("{older} more {which}: `:d` saves them all, `muster log {group}` lists them")));
         }
-        outputs.extend(rows.into_iter().map(|row| Output::Print(Line::Message { row, elsewhere: false, timed: true })));
+        let line = |message| Output::Print(Line::Message { message, elsewhere: false, timed: true });
+        outputs.extend(messages.into_iter().map(line));
         outputs
     }
 
-    /// Shows a history together with the rows that overtook it, in the order of their times; a line stands before the
-    /// first one that is not this member's own and comes after the last that had been seen.
-    fn on_history(
-        &mut self,
-        group: &GroupId,
-        mut rows: Vec<Row>,
-        mut seen: Option<(Timestamp, RecordId)>,
-    ) -> Vec<Output> {
-        rows.extend(self.awaited.remove(group).unwrap_or_default());
-        rows.sort_by_key(|row| (row.time(), row.id()));
+    fn on_page(&mut self, page: Page) -> Vec<Output> {
+        let Page { group, messages, seen, .. } = page;
+        self.show_history(&group, messages, seen)
+    }
+
+    /// Shows a history together with the messages that overtook it, in the order of their times; a line stands before
+    /// the first one that is not this member's own and comes after the last that had been seen.
+    fn show_history(&mut self, group: &GroupId, mut messages: Vec<Message>, mut seen: Option<Position>) -> Vec<Output> {
+        messages.extend(self.awaited.remove(group).into_iter().flat_map(|awaited| awaited.held));
+        messages.sort_by_key(Message::position);
         let mut outputs = Vec::new();
-        for row in rows {
-            let is_unread = !row.mine() && seen.is_some_and(|seen| seen < (row.time(), row.id()));
-            let Some(shown) = self.show(row) else { continue };
+        for message in messages {
+            let is_unread = !message.is_mine() && seen.is_some_and(|seen| seen < message.position());
+            let Some(shown) = self.show(message) else { continue };
             if is_unread {
                 seen = None;
                 outputs.push(news("unread --".to_owned()));
@@ -232,22 +285,24 @@ impl Chat {
     fn open(&mut self, group: GroupId) -> Output {
         self.unread.remove(&group);
         self.open = Some(group.clone());
+        self.read = None;
         self.ask_history(group)
     }
 
     fn ask_history(&mut self, group: GroupId) -> Output {
-        self.awaited.entry(group.clone()).or_default();
-        Output::Ask(Request::History { group })
+        let ask = self.ask(Request::Page { group: group.clone(), before: None, limit: PAGE_LEN });
+        self.awaited.entry(group).or_insert(Awaited { by: ask.id, held: Vec::new() }).by = ask.id;
+        Output::Ask(ask)
     }
 
-    fn show(&mut self, row: Row) -> Option<Output> {
-        let elsewhere = self.open.as_ref() != Some(row.group());
-        let timed = self.shown.is_late(&row);
-        self.shown.note(&row).then_some(Output::Print(Line::Message { row, elsewhere, timed }))
+    fn show(&mut self, message: Message) -> Option<Output> {
+        let elsewhere = self.open.as_ref() != Some(&message.group);
+        let timed = self.shown.is_late(&message);
+        self.shown.note(&message).then_some(Output::Print(Line::Message { message, elsewhere, timed }))
     }
 }
 
-fn answer(text: String) -> Output {
+fn answer_line(text: String) -> Output {
     Output::Print(Line::Answer(text))
 }
 
@@ -256,16 +311,16 @@ fn news(text: String) -> Output {
 }
 
 fn refusal(reason: impl fmt::Display) -> Output {
-    answer(format!("refused: {reason}"))
+    answer_line(format!("refused: {reason}"))
 }
 
 fn refuse_line(error: &CommandError) -> Vec<Output> {
-    vec![refusal(error), answer(format!("hint: {}", error.hint()))]
+    vec![refusal(error), answer_line(format!("hint: {}", error.hint()))]
 }
 
-fn refuse_post(reason: &PostError) -> Vec<Output> {
-    let hint = reason.hint().map(|hint| answer(format!("hint: {hint}")));
-    std::iter::once(refusal(reason)).chain(hint).collect()
+fn refuse(reason: &Refusal) -> Vec<Output> {
+    let hint = reason.hint.as_deref().map(|hint| answer_line(format!("hint: {}", Printable::new(hint))));
+    std::iter::once(refusal(Printable::new(&reason.error))).chain(hint).collect()
 }
 
 /// Says what is missing of whose messages, or has come; the group is named where it is not the open one.

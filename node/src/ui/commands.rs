@@ -2,7 +2,7 @@
 
 use muster_roles::{GroupId, Role};
 
-use crate::engine::view::{GroupChoice, Printable, Profile};
+use crate::control::{GroupChoice, Printable, Profile};
 
 /// What a typed line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]

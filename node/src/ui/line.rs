@@ -13,7 +13,7 @@ use super::plain::run_plain;
 use super::printed::{Colours, Look};
 use super::session::{ENTRY_QUEUE_LEN, LINE_QUEUE_LEN, Ports, Session};
 use super::turnstile::Turnstile;
-use super::{Event, Request};
+use crate::control::{Ask, Event};
 
 /// How long the terminal may take to come to rest at the end.
 const REST_LIMIT: Duration = Duration::from_secs(2);
@@ -22,13 +22,13 @@ const REST_LIMIT: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// The screen's threads could not be started, or the terminal could not be written.
-pub async fn run_line(requests: mpsc::Sender<Request>, events: mpsc::Receiver<Event>) -> io::Result<()> {
+pub async fn run_line(asks: mpsc::Sender<Ask>, events: mpsc::Receiver<Event>) -> io::Result<()> {
     let turnstile = Arc::new(Turnstile::default());
     let (editor, above_prompt) = match LineEditor::new(turnstile.clone()) {
         Ok(ready) => ready,
         Err(error) => {
             tracing::info!(%error, "no line editing here");
-            return run_plain(requests, events, false).await;
+            return run_plain(asks, events, false).await;
         }
     };
     let (entry_tx, entries) = mpsc::channel(ENTRY_QUEUE_LEN);
@@ -39,7 +39,7 @@ pub async fn run_line(requests: mpsc::Sender<Request>, events: mpsc::Receiver<Ev
         move || print_lines(line_rx, above_prompt, &turnstile)
     })?;
     let look = Look::Terminal(Colours::from_env());
-    Session::new(look, false).run(Ports { requests, events, entries, lines }).await;
+    Session::new(look, false).run(Ports { asks, events, entries, lines }).await;
     turnstile.give_up_prompt();
     let _rested = timeout(REST_LIMIT, edited).await;
     match timeout(REST_LIMIT, printed).await {

@@ -23,7 +23,7 @@ use tokio::time::timeout;
 
 use super::printed::Look;
 use super::session::{ENTRY_QUEUE_LEN, Entry, LINE_QUEUE_LEN, Ports, Session};
-use super::{Event, Request};
+use crate::control::{Ask, Event};
 
 /// The longest line read as one: far beyond what a message may hold, so that the node says what is too long.
 const MAX_LINE_LEN: usize = 64 * 1024;
@@ -35,7 +35,7 @@ const LAST_LINES_LIMIT: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// The output could not be written; that nobody reads it any more is no error but a way to leave.
-pub async fn run_plain(requests: mpsc::Sender<Request>, events: mpsc::Receiver<Event>, stay: bool) -> io::Result<()> {
+pub async fn run_plain(asks: mpsc::Sender<Ask>, events: mpsc::Receiver<Event>, stay: bool) -> io::Result<()> {
     let (entry_tx, entries) = mpsc::channel(ENTRY_QUEUE_LEN);
     let (lines, line_rx) = mpsc::channel(LINE_QUEUE_LEN);
     // Not joined: it ends with the input, which may be never.
@@ -45,7 +45,7 @@ pub async fn run_plain(requests: mpsc::Sender<Request>, events: mpsc::Receiver<E
         // Fails only where the wait for it is over.
         let _unwanted = done_tx.send(write_lines(line_rx, io::stdout().lock()));
     })?;
-    Session::new(Look::Plain, stay).run(Ports { requests, events, entries, lines }).await;
+    Session::new(Look::Plain, stay).run(Ports { asks, events, entries, lines }).await;
     match timeout(LAST_LINES_LIMIT, done).await {
         Ok(Ok(Err(error))) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
         _ => Ok(()),

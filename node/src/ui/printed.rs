@@ -3,7 +3,7 @@
 use jiff::Zoned;
 use muster_roles::{MemberName, Timestamp};
 
-use crate::engine::view::{Row, WAITING};
+use crate::control::Message;
 
 /// Whether escape codes for colour are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub(super) enum Line {
     /// A message.
     Message {
         /// The message.
-        row: Row,
+        message: Message,
         /// Whether it belongs to another group than the open one.
         elsewhere: bool,
         /// Whether a person needs to know when it was written, as it comes out of turn.
@@ -69,11 +69,11 @@ impl Line {
     /// Times are told in the zone of `now`, and with the date where that is not today's.
     pub(super) fn render(&self, look: Look, now: &Zoned) -> Option<String> {
         match (self, look) {
-            (Self::Message { row, .. }, Look::Plain) => Some(format!("[{}] {row}", row.group())),
+            (Self::Message { message, .. }, Look::Plain) => Some(format!("[{}] {message}", message.group)),
             (Self::Answer(text) | Self::News(text) | Self::Detail(text), Look::Plain) => Some(format!("-- {text}")),
-            (Self::Message { row, elsewhere, timed }, Look::Terminal(colours)) => {
-                let at = if *timed { format!("{} ", clock_time(row.time(), now)) } else { String::new() };
-                Some(message(&at, row, *elsewhere, colours))
+            (Self::Message { message, elsewhere, timed }, Look::Terminal(colours)) => {
+                let at = if *timed { format!("{} ", clock_time(message.time, now)) } else { String::new() };
+                Some(in_colour(&at, message, *elsewhere, colours))
             }
             (Self::Answer(text), Look::Terminal(_)) => Some(text.clone()),
             (Self::News(text), Look::Terminal(Colours::On)) => Some(format!("{DIM}-- {text}{RESET}")),
@@ -83,16 +83,16 @@ impl Line {
     }
 }
 
-fn message(at: &str, row: &Row, elsewhere: bool, colours: Colours) -> String {
-    let place = if elsewhere { format!("{at}[{}] ", row.group()) } else { at.to_owned() };
+fn in_colour(at: &str, message: &Message, elsewhere: bool, colours: Colours) -> String {
+    let place = if elsewhere { format!("{at}[{}] ", message.group) } else { at.to_owned() };
     if colours == Colours::Off {
-        return format!("{place}{row}");
+        return format!("{place}{message}");
     }
-    let author = row.author();
-    let (colour, me) = if row.mine() { (BOLD, " (me)") } else { (author_colour(author), "") };
+    let author = &message.author;
+    let (colour, me) = if message.is_mine() { (BOLD, " (me)") } else { (author_colour(author), "") };
     let place = if place.is_empty() { place } else { format!("{DIM}{place}{RESET}") };
-    let waiting = if row.is_waiting() { format!("{DIM}{WAITING}{RESET}") } else { String::new() };
-    format!("{place}{colour}{author}{RESET}{me}: {}{waiting}", row.text())
+    let waiting = if message.is_waiting() { format!("{DIM} (waiting){RESET}") } else { String::new() };
+    format!("{place}{colour}{author}{RESET}{me}: {}{waiting}", message.text)
 }
 
 /// The time of day, and the date if it is not today's.
@@ -114,12 +114,12 @@ fn author_colour(name: &MemberName) -> &'static str {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::ui::sample::{my_row, row};
+    use crate::ui::sample::{message, mine, waiting};
 
     const TERMINAL: Look = Look::Terminal(Colours::Off);
 
-    fn here(row: Row) -> Line {
-        Line::Message { row, elsewhere: false, timed: false }
+    fn here(message: Message) -> Line {
+        Line::Message { message, elsewhere: false, timed: false }
     }
 
     /// Noon of the first day of 1970, two hours east of Greenwich.
@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn a_message_out_of_turn_tells_when_it_was_written() {
-        let line = |ms, elsewhere| Line::Message { row: row(ms, "navy", "Navy1", "ahoy"), elsewhere, timed: true };
+        let line =
+            |ms, elsewhere| Line::Message { message: message(ms, "navy", "Navy1", "ahoy"), elsewhere, timed: true };
         let quarter_past_three = 75 * 60 * 1000;
         assert_eq!(line(quarter_past_three, false).render(TERMINAL, &noon()).unwrap(), "03:15 Navy1: ahoy");
         assert_eq!(line(quarter_past_three, true).render(TERMINAL, &noon()).unwrap(), "03:15 [navy] Navy1: ahoy");
@@ -142,30 +143,30 @@ mod tests {
 
     #[test]
     fn a_message_names_its_author_and_ones_own_says_so() {
-        assert_eq!(here(row(1, "army", "Army1", "hello")).render(TERMINAL, &noon()).unwrap(), "Army1: hello");
-        assert_eq!(here(my_row(1, "army", "Army3", "hello")).render(TERMINAL, &noon()).unwrap(), "Army3 (me): hello");
+        assert_eq!(here(message(1, "army", "Army1", "hello")).render(TERMINAL, &noon()).unwrap(), "Army1: hello");
+        assert_eq!(here(mine(1, "army", "Army3", "hello")).render(TERMINAL, &noon()).unwrap(), "Army3 (me): hello");
     }
 
     #[test]
     fn a_message_that_waits_says_so() {
-        let row = my_row(1, "army", "Army3", "hello").into_waiting();
-        assert_eq!(here(row.clone()).render(TERMINAL, &noon()).unwrap(), "Army3 (me): hello (waiting)");
-        assert_eq!(here(row).render(Look::Plain, &noon()).unwrap(), "[army] Army3 (me): hello (waiting)");
+        let unsent = waiting(1, "army", "Army3", "hello");
+        assert_eq!(here(unsent.clone()).render(TERMINAL, &noon()).unwrap(), "Army3 (me): hello (waiting)");
+        assert_eq!(here(unsent).render(Look::Plain, &noon()).unwrap(), "[army] Army3 (me): hello (waiting)");
     }
 
     #[test]
     fn a_message_from_another_group_names_the_group() {
-        let line = Line::Message { row: row(1, "navy", "Navy1", "ahoy"), elsewhere: true, timed: false };
+        let line = Line::Message { message: message(1, "navy", "Navy1", "ahoy"), elsewhere: true, timed: false };
         assert_eq!(line.render(TERMINAL, &noon()).unwrap(), "[navy] Navy1: ahoy");
     }
 
     #[test]
     fn plain_lines_tell_messages_from_everything_else() {
-        assert_eq!(here(row(1, "army", "Army1", "-- hi")).render(Look::Plain, &noon()).unwrap(), "[army] Army1: -- hi");
         assert_eq!(
-            here(my_row(1, "army", "Army3", "hi")).render(Look::Plain, &noon()).unwrap(),
-            "[army] Army3 (me): hi"
+            here(message(1, "army", "Army1", "-- hi")).render(Look::Plain, &noon()).unwrap(),
+            "[army] Army1: -- hi"
         );
+        assert_eq!(here(mine(1, "army", "Army3", "hi")).render(Look::Plain, &noon()).unwrap(), "[army] Army3 (me): hi");
         for line in [Line::Answer("x".to_owned()), Line::News("x".to_owned()), Line::Detail("x".to_owned())] {
             assert_eq!(line.render(Look::Plain, &noon()).unwrap(), "-- x");
         }
@@ -181,11 +182,11 @@ mod tests {
     #[test]
     fn without_colours_there_are_no_escape_codes_and_with_them_the_words_are_the_same() {
         let lines = [
-            here(row(1, "army", "Army1", "\u{1b}[31mred\u{7}")),
-            here(my_row(2, "army", "Army3", "hello")),
-            here(my_row(2, "army", "Army3", "hello").into_waiting()),
-            Line::Message { row: row(3, "navy", "Navy1", "ahoy"), elsewhere: true, timed: false },
-            Line::Message { row: row(3, "navy", "Navy1", "ahoy"), elsewhere: true, timed: true },
+            here(message(1, "army", "Army1", "\u{1b}[31mred\u{7}")),
+            here(mine(2, "army", "Army3", "hello")),
+            here(waiting(2, "army", "Army3", "hello")),
+            Line::Message { message: message(3, "navy", "Navy1", "ahoy"), elsewhere: true, timed: false },
+            Line::Message { message: message(3, "navy", "Navy1", "ahoy"), elsewhere: true, timed: true },
             Line::News("x".to_owned()),
         ];
         for line in lines {

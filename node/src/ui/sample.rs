@@ -1,9 +1,9 @@
-//! Profiles and rows of the default unit, for the tests of the screens.
+//! Profiles and messages of the default unit, for the tests of the screens.
 #![allow(clippy::unwrap_used)]
 
-use muster_roles::{GroupId, MemberName, Role};
+use muster_roles::{GroupId, MemberName, Role, Timestamp};
 
-use crate::engine::view::{GroupChoice, Printable, Profile, Row};
+use crate::control::{Delivery, GroupChoice, Message, MessageId, Printable, Profile, Text};
 
 const LETTERS: [(&str, char); 4] = [("heads", 'h'), ("navy", 'n'), ("airforce", 'a'), ("army", 'r')];
 
@@ -41,12 +41,20 @@ fn profile(name: &str, role: Role) -> Profile {
     Profile { name: member(name), role, unit: Printable::new("1st Brigade"), groups }
 }
 
-/// A row that somebody else wrote.
-pub(crate) fn row(number: u32, at: &str, author: &str, text: &str) -> Row {
-    Row::sample(number, &group(at), member(author), false, text)
+/// A message that somebody else wrote; its number is its time and its id.
+pub(crate) fn message(number: u32, at: &str, author: &str, text: &str) -> Message {
+    let time = Timestamp::from_ms(number.into());
+    let id: MessageId = format!("{number:064x}").parse().unwrap();
+    let (group, author, text) = (group(at), member(author), Text::new(text));
+    Message { id, group, author, time, received_ms: time.ms(), text, delivery: None }
 }
 
-/// A row that this member wrote.
-pub(crate) fn my_row(number: u32, at: &str, author: &str, text: &str) -> Row {
-    Row::sample(number, &group(at), member(author), true, text)
+/// A message that this member wrote and others have.
+pub(crate) fn mine(number: u32, at: &str, author: &str, text: &str) -> Message {
+    Message { delivery: Some(Delivery::Sent), ..message(number, at, author, text) }
+}
+
+/// A message that this member wrote and nobody else has.
+pub(crate) fn waiting(number: u32, at: &str, author: &str, text: &str) -> Message {
+    Message { delivery: Some(Delivery::Waiting), ..message(number, at, author, text) }
 }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::chat::{Chat, Output};
 use super::printed::{Line, Look};
-use super::{Event, Request};
+use crate::control::{Ask, Event, Request};
 
 /// How long a leaving screen waits for the node to end: longer than the node gives its store and its network.
 const LEAVE_LIMIT: Duration = Duration::from_secs(40);
@@ -40,7 +40,7 @@ pub(super) enum Entry {
 #[derive(Debug)]
 pub(super) struct Ports {
     /// To the node.
-    pub(super) requests: mpsc::Sender<Request>,
+    pub(super) asks: mpsc::Sender<Ask>,
     /// From the node.
     pub(super) events: mpsc::Receiver<Event>,
     /// From the screen's input side; closed at the end of input.
@@ -56,7 +56,7 @@ pub(super) struct Session {
     stay: bool,
     is_seen: bool,
     chat: Chat,
-    asks: VecDeque<Request>,
+    asks: VecDeque<Ask>,
     prints: VecDeque<String>,
     /// When a screen that has left gives the node up.
     leaving: Option<Instant>,
@@ -67,17 +67,17 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(look: Look, stay: bool) -> Self {
         let (asks, prints) = (VecDeque::new(), VecDeque::new());
-        Self { look, stay, is_seen: true, chat: Chat::default(), asks, prints, leaving: None, explain_at: None }
+        Self { look, stay, is_seen: true, chat: Chat::new(!stay), asks, prints, leaving: None, explain_at: None }
     }
 
     /// Runs until the node says that it has closed, or does not say so in time after the screen has left.
     pub(super) async fn run(mut self, ports: Ports) {
-        let Ports { requests, mut events, entries, lines } = ports;
+        let Ports { asks, mut events, entries, lines } = ports;
         let mut entries = Some(entries);
         loop {
             let takes_entries = self.leaving.is_some() || (self.chat.is_ready() && self.asks.is_empty());
             tokio::select! {
-                slot = requests.reserve(), if !self.asks.is_empty() => match (slot, self.asks.pop_front()) {
+                slot = asks.reserve(), if !self.asks.is_empty() => match (slot, self.asks.pop_front()) {
                     (Ok(slot), Some(ask)) => slot.send(ask),
                     _ => self.asks.clear(),
                 },
@@ -152,18 +152,27 @@ impl Session {
     fn carry_out(&mut self, outputs: Vec<Output>) {
         for output in outputs {
             match output {
-                Output::Ask(Request::Leave { patient }) => self.leave(patient),
-                Output::Ask(request) => self.asks.push_back(request),
+                Output::Ask(Ask { request: Request::Leave { patient }, .. }) => self.leave(patient),
+                Output::Ask(ask) => self.ask(ask),
                 Output::Print(line) => self.print(&line),
             }
         }
+    }
+
+    fn ask(&mut self, ask: Ask) {
+        if let Request::Read { group, .. } = &ask.request {
+            // What has been read by now takes in what had been read before.
+            self.asks.retain(|ask| !matches!(&ask.request, Request::Read { group: read, .. } if read == group));
+        }
+        self.asks.push_back(ask);
     }
 
     fn leave(&mut self, patient: bool) {
         if self.leaving.is_none() {
             self.leaving = Some(Instant::now() + LEAVE_LIMIT);
             self.explain_at = patient.then(|| Instant::now() + SILENCE_LIMIT);
-            self.asks.push_back(Request::Leave { patient });
+            let ask = self.chat.ask(Request::Leave { patient });
+            self.asks.push_back(ask);
         }
     }
 
@@ -202,11 +211,12 @@ mod tests {
     use tokio::task::JoinHandle;
 
     use super::*;
-    use crate::ui::sample::{row, soldier};
+    use crate::control::{Answer, Page};
+    use crate::ui::sample::{message, soldier};
 
     /// The far ends of a session's channels.
     struct Ends {
-        requests: mpsc::Receiver<Request>,
+        asks: mpsc::Receiver<Ask>,
         events: mpsc::Sender<Event>,
         entries: mpsc::Sender<Entry>,
         lines: mpsc::Receiver<String>,
@@ -215,33 +225,49 @@ mod tests {
 
     /// A running session of Army3 that has been welcomed and has asked for its history.
     async fn session(stay: bool) -> Ends {
-        let (requests_tx, requests) = mpsc::channel(1);
+        let (asks_tx, asks) = mpsc::channel(1);
         let (events, events_rx) = mpsc::channel(1);
         let (entries, entries_rx) = mpsc::channel(1);
         let (lines_tx, lines) = mpsc::channel(1);
-        let ports = Ports { requests: requests_tx, events: events_rx, entries: entries_rx, lines: lines_tx };
+        let ports = Ports { asks: asks_tx, events: events_rx, entries: entries_rx, lines: lines_tx };
         let session = tokio::spawn(Session::new(Look::Plain, stay).run(ports));
-        let mut ends = Ends { requests, events, entries, lines, session };
+        let mut ends = Ends { asks, events, entries, lines, session };
         ends.events.send(Event::Profile(soldier("army"))).await.unwrap();
         assert!(ends.lines.recv().await.unwrap().starts_with("-- Army3 of"));
-        assert!(matches!(ends.requests.recv().await, Some(Request::History { .. })));
-        let no_history = Event::History { group: crate::ui::sample::group("army"), rows: Vec::new(), seen: None };
-        ends.events.send(no_history).await.unwrap();
+        let asked = ends.asks.recv().await.unwrap();
+        assert!(matches!(asked.request, Request::Page { .. }));
+        let group = crate::ui::sample::group("army");
+        let nothing = Page { group, messages: Vec::new(), older: None, seen: None };
+        ends.events.send(Event::Answered { to: asked.id, answer: Answer::Page(nothing) }).await.unwrap();
         ends
     }
 
     impl Ends {
+        /// Takes the next request that is not about what has been read.
+        async fn asked(&mut self) -> Option<Request> {
+            asked(&mut self.asks).await
+        }
+
         async fn say(&self, line: &str) {
             self.entries.send(Entry::Line(line.to_owned())).await.unwrap();
         }
     }
 
+    async fn asked(asks: &mut mpsc::Receiver<Ask>) -> Option<Request> {
+        loop {
+            match asks.recv().await?.request {
+                Request::Read { .. } => {}
+                request => return Some(request),
+            }
+        }
+    }
+
     #[tokio::test]
     async fn at_the_end_of_input_it_leaves_patiently_and_shows_what_still_comes() {
-        let Ends { mut requests, events, entries, mut lines, session } = session(false).await;
+        let Ends { mut asks, events, entries, mut lines, session } = session(false).await;
         drop(entries);
-        assert!(matches!(requests.recv().await, Some(Request::Leave { patient: true })));
-        events.send(Event::Row(row(1, "army", "Army1", "wait"))).await.unwrap();
+        assert!(matches!(asked(&mut asks).await, Some(Request::Leave { patient: true })));
+        events.send(Event::Message(message(1, "army", "Army1", "wait"))).await.unwrap();
         events.send(Event::Closed).await.unwrap();
         assert_eq!(lines.recv().await.unwrap(), "[army] Army1: wait");
         session.await.unwrap();
@@ -249,21 +275,21 @@ mod tests {
 
     #[tokio::test]
     async fn a_headless_session_stays_past_the_end_of_input_and_unseen() {
-        let Ends { mut requests, events, entries, lines, session } = session(true).await;
+        let Ends { mut asks, events, entries, lines, session } = session(true).await;
         drop((entries, lines));
         for number in 1..10 {
-            events.send(Event::Row(row(number, "army", "Army1", "carry on"))).await.unwrap();
+            events.send(Event::Message(message(number, "army", "Army1", "carry on"))).await.unwrap();
         }
         events.send(Event::Closed).await.unwrap();
         session.await.unwrap();
-        assert!(requests.recv().await.is_none());
+        assert!(asked(&mut asks).await.is_none());
     }
 
     #[tokio::test]
     async fn when_nobody_looks_any_more_it_leaves_without_patience() {
-        let Ends { mut requests, events, entries: _entries, lines, session } = session(false).await;
+        let Ends { mut asks, events, entries: _entries, lines, session } = session(false).await;
         drop(lines);
-        assert!(matches!(requests.recv().await, Some(Request::Leave { patient: false })));
+        assert!(matches!(asked(&mut asks).await, Some(Request::Leave { patient: false })));
         events.send(Event::Closed).await.unwrap();
         session.await.unwrap();
     }
@@ -276,12 +302,12 @@ mod tests {
             ends.say(line).await;
         }
         for number in 1..10 {
-            ends.events.send(Event::Row(row(number, "army", "Army1", "go"))).await.unwrap();
+            ends.events.send(Event::Message(message(number, "army", "Army1", "go"))).await.unwrap();
             assert_eq!(ends.lines.recv().await.unwrap(), "[army] Army1: go");
         }
         let mut posted = Vec::new();
         while posted.len() < 3 {
-            if let Some(Request::Post { text, .. }) = ends.requests.recv().await {
+            if let Some(Request::Post { text, .. }) = ends.asked().await {
                 posted.push(text);
             }
         }
@@ -297,7 +323,7 @@ mod tests {
         let (wanted, prompt) = oneshot::channel();
         ends.entries.send(Entry::Prompt(wanted)).await.unwrap();
         assert_eq!(ends.lines.recv().await.unwrap(), "-- heads is open");
-        assert!(matches!(ends.requests.recv().await, Some(Request::History { .. })));
+        assert!(matches!(ends.asked().await, Some(Request::Page { .. })));
         assert_eq!(prompt.await.unwrap(), "[heads] Lead> ");
     }
 
@@ -305,7 +331,7 @@ mod tests {
     async fn whoever_waits_for_a_prompt_learns_that_there_is_none_any_more() {
         let mut ends = session(false).await;
         ends.say("logmeout").await;
-        assert!(matches!(ends.requests.recv().await, Some(Request::Leave { patient: true })));
+        assert!(matches!(ends.asked().await, Some(Request::Leave { patient: true })));
         let (wanted, prompt) = oneshot::channel();
         drop(ends.entries.send(Entry::Prompt(wanted)).await);
         assert!(prompt.await.is_err());
@@ -320,8 +346,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_node_that_is_gone_ends_the_session() {
-        let Ends { requests, events, entries: _entries, lines: _lines, session } = session(false).await;
-        drop((requests, events));
+        let Ends { asks, events, entries: _entries, lines: _lines, session } = session(false).await;
+        drop((asks, events));
         session.await.unwrap();
     }
 }

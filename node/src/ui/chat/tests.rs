@@ -1,8 +1,9 @@
 use std::path::PathBuf;
 
 use super::*;
+use crate::control::RefusalKind;
 use crate::ui::printed::{Colours, Look};
-use crate::ui::sample::{carrier, commander, group, leader, my_row, row, soldier};
+use crate::ui::sample::{carrier, commander, group, leader, message, mine, soldier};
 
 const TERMINAL: Look = Look::Terminal(Colours::Off);
 
@@ -16,8 +17,13 @@ fn chat(profile: Profile) -> Chat {
     chat
 }
 
-fn history(at: &str, rows: &[Row]) -> Event {
-    Event::History { group: group(at), rows: rows.to_vec(), seen: None }
+fn history(at: &str, messages: &[Message]) -> Event {
+    history_seen(at, messages, None)
+}
+
+fn history_seen(at: &str, messages: &[Message], seen: Option<Position>) -> Event {
+    let page = Page { group: group(at), messages: messages.to_vec(), older: None, seen };
+    Event::Answered { to: RequestId(1), answer: Answer::Page(page) }
 }
 
 /// What is printed, as a person sees it.
@@ -36,7 +42,7 @@ fn lines(outputs: &[Output], look: Look) -> Vec<String> {
 /// The groups whose history is asked for.
 fn asked_history(outputs: &[Output]) -> Vec<String> {
     let group = |output: &Output| match output {
-        Output::Ask(Request::History { group }) => Some(group.to_string()),
+        Output::Ask(Ask { request: Request::Page { group, .. }, .. }) => Some(group.to_string()),
         _ => None,
     };
     outputs.iter().filter_map(group).collect()
@@ -45,7 +51,7 @@ fn asked_history(outputs: &[Output]) -> Vec<String> {
 /// The single post asked for: where and what.
 fn asked_post(outputs: &[Output]) -> (String, String) {
     match outputs {
-        [Output::Ask(Request::Post { group, text, .. })] => (group.to_string(), text.clone()),
+        [Output::Ask(Ask { request: Request::Post { group, text }, .. })] => (group.to_string(), text.clone()),
         other => panic!("not a post: {other:?}"),
     }
 }
@@ -84,7 +90,7 @@ fn a_line_is_posted_to_the_open_group() {
 fn every_post_has_a_request_number_of_its_own() {
     let mut chat = chat(soldier("army"));
     let mut number = |line| match chat.on_line(line).as_slice() {
-        [Output::Ask(Request::Post { request, .. })] => request.0,
+        [Output::Ask(Ask { id, request: Request::Post { .. } })] => id.0,
         other => panic!("not a post: {other:?}"),
     };
     assert_ne!(number("one"), number("one"));
@@ -98,9 +104,9 @@ fn nothing_is_understood_before_it_is_known_who_sits_here() {
 #[test]
 fn rows_of_other_groups_say_where_they_come_from() {
     let mut chat = chat(leader("army"));
-    let here = chat.on_event(Event::Row(row(1, "army", "Army1", "hello")));
-    let elsewhere = chat.on_event(Event::Row(row(2, "heads", "Chief", "report")));
-    let mine = chat.on_event(Event::Row(my_row(3, "army", "Lead", "all well")));
+    let here = chat.on_event(Event::Message(message(1, "army", "Army1", "hello")));
+    let elsewhere = chat.on_event(Event::Message(message(2, "heads", "Chief", "report")));
+    let mine = chat.on_event(Event::Message(mine(3, "army", "Lead", "all well")));
     assert_eq!(printed(&here), ["Army1: hello"]);
     assert_eq!(printed(&elsewhere), ["[heads] Chief: report"]);
     assert_eq!(printed(&mine), ["Lead (me): all well"]);
@@ -111,7 +117,7 @@ fn rows_of_other_groups_say_where_they_come_from() {
 fn switching_asks_for_the_history_and_tells_what_is_new() {
     let mut chat = chat(commander());
     for number in 1..=3 {
-        chat.on_event(Event::Row(row(number, "navy", "Navy1", "ahoy")));
+        chat.on_event(Event::Message(message(number, "navy", "Navy1", "ahoy")));
     }
     let outputs = chat.on_line(":n");
     assert_eq!(printed(&outputs), ["-- navy is open, to read only, 3 new since you looked"]);
@@ -142,10 +148,11 @@ fn a_refused_toggle_changes_nothing() {
 fn a_history_is_shown_in_order_with_the_rows_that_overtook_it() {
     let mut chat = Chat::default();
     chat.on_event(Event::Profile(soldier("army")));
-    let early = chat.on_event(Event::Row(row(3, "army", "Army1", "three")));
+    let early = chat.on_event(Event::Message(message(3, "army", "Army1", "three")));
     assert!(early.is_empty());
-    chat.on_event(Event::Row(row(4, "army", "Army2", "four")));
-    let rows = [row(1, "army", "Army1", "one"), row(2, "army", "Army2", "two"), row(3, "army", "Army1", "three")];
+    chat.on_event(Event::Message(message(4, "army", "Army2", "four")));
+    let rows =
+        [message(1, "army", "Army1", "one"), message(2, "army", "Army2", "two"), message(3, "army", "Army1", "three")];
     let outputs = chat.on_event(history("army", &rows));
     assert_eq!(printed(&outputs), ["Army1: one", "Army2: two", "Army1: three", "Army2: four"]);
 }
@@ -153,12 +160,12 @@ fn a_history_is_shown_in_order_with_the_rows_that_overtook_it() {
 #[test]
 fn no_row_is_shown_twice() {
     let mut chat = chat(commander());
-    let ahoy = row(1, "navy", "Navy1", "ahoy");
-    assert_eq!(printed(&chat.on_event(Event::Row(ahoy.clone()))), ["[navy] Navy1: ahoy"]);
+    let ahoy = message(1, "navy", "Navy1", "ahoy");
+    assert_eq!(printed(&chat.on_event(Event::Message(ahoy.clone()))), ["[navy] Navy1: ahoy"]);
     chat.on_line(":n");
-    let outputs = chat.on_event(history("navy", &[ahoy.clone(), row(2, "navy", "Navy2", "aye")]));
+    let outputs = chat.on_event(history("navy", &[ahoy.clone(), message(2, "navy", "Navy2", "aye")]));
     assert_eq!(printed(&outputs), ["Navy2: aye"]);
-    assert!(chat.on_event(Event::Row(ahoy)).is_empty());
+    assert!(chat.on_event(Event::Message(ahoy)).is_empty());
 }
 
 #[test]
@@ -166,7 +173,7 @@ fn a_history_that_comes_after_the_next_switch_says_where_it_is_from() {
     let mut chat = chat(commander());
     chat.on_line(":n");
     chat.on_line(":r");
-    let outputs = chat.on_event(history("navy", &[row(1, "navy", "Navy1", "ahoy")]));
+    let outputs = chat.on_event(history("navy", &[message(1, "navy", "Navy1", "ahoy")]));
     assert_eq!(printed(&outputs), ["[navy] Navy1: ahoy"]);
 }
 
@@ -174,46 +181,50 @@ fn a_history_that_comes_after_the_next_switch_says_where_it_is_from() {
 fn rows_do_not_wait_for_a_history_without_bound() {
     let mut chat = Chat::default();
     chat.on_event(Event::Profile(soldier("army")));
-    let last = u32::try_from(MAX_HELD_ROWS).unwrap() + 1;
+    let last = u32::try_from(MAX_HELD).unwrap() + 1;
     let outputs: Vec<Output> =
-        (1..=last).flat_map(|number| chat.on_event(Event::Row(row(number, "army", "Army1", "go")))).collect();
-    assert_eq!(outputs.len(), MAX_HELD_ROWS + 1);
+        (1..=last).flat_map(|number| chat.on_event(Event::Message(message(number, "army", "Army1", "go")))).collect();
+    assert_eq!(printed(&outputs).len(), MAX_HELD + 1);
 }
 
-fn late(at: &str, rows: &[Row], older: u64) -> LateRows {
-    LateRows { group: group(at), rows: rows.to_vec(), older, while_away: true }
+fn late(at: &str, messages: &[Message], older: u64) -> Event {
+    Event::Late { groups: vec![late_in(at, messages, older)] }
+}
+
+fn late_in(at: &str, messages: &[Message], older: u64) -> Late {
+    Late { group: group(at), messages: messages.to_vec(), older, while_away: true }
 }
 
 #[test]
 fn what_came_while_away_stands_under_one_header_with_its_times() {
     const MINUTE_MS: u32 = 60_000;
     let mut chat = chat(leader("army"));
-    let rows = [row(MINUTE_MS, "army", "Army1", "one"), row(2 * MINUTE_MS, "army", "Army2", "two")];
-    let elsewhere = [row(1, "heads", "Chief", "report"), my_row(2, "heads", "Lead", "all well")];
-    let block = vec![late("army", &rows, 0), late("heads", &elsewhere, 3)];
-    let outputs = chat.on_event(Event::Late(block.clone()));
+    let rows = [message(MINUTE_MS, "army", "Army1", "one"), message(2 * MINUTE_MS, "army", "Army2", "two")];
+    let elsewhere = [message(1, "heads", "Chief", "report"), mine(2, "heads", "Lead", "all well")];
+    let block = Event::Late { groups: vec![late_in("army", &rows, 0), late_in("heads", &elsewhere, 3)] };
+    let outputs = chat.on_event(block.clone());
     let expected = ["-- 2 messages while you were away", "00:01 Army1: one", "00:02 Army2: two", "-- 4 new in heads"];
     assert_eq!(printed(&outputs), expected);
     let plain = lines(&outputs, Look::Plain);
     assert_eq!(plain[..3], ["-- 2 messages while you were away", "[army] Army1: one", "[army] Army2: two"]);
-    assert!(printed(&chat.on_event(Event::Late(block))).iter().all(|line| line == "-- 4 new in heads"), "shown once");
+    assert!(printed(&chat.on_event(block)).iter().all(|line| line == "-- 4 new in heads"), "shown once");
     assert_eq!(printed(&chat.on_line(":t")), ["-- heads is open, 8 new since you looked"]);
-    let mine = vec![late("army", &[my_row(9, "army", "Lead", "restored")], 0)];
-    assert!(chat.on_event(Event::Late(mine)).is_empty(), "nobody need be told of what is one's own");
+    let restored = late("army", &[mine(9, "army", "Lead", "restored")], 0);
+    assert!(printed(&chat.on_event(restored)).is_empty(), "nobody need be told of what is one's own");
 }
 
 #[test]
 fn more_than_a_screenful_says_where_the_rest_is() {
     let mut chat = chat(soldier("army"));
-    let rows = [row(8, "army", "Army1", "eight")];
-    let outputs = chat.on_event(Event::Late(vec![late("army", &rows, 7)]));
+    let rows = [message(8, "army", "Army1", "eight")];
+    let outputs = chat.on_event(late("army", &rows, 7));
     let expected = [
         "-- 8 messages while you were away",
         "-- 7 more before these: `:d` saves them all, `muster log army` lists them",
         "00:00 Army1: eight",
     ];
     assert_eq!(printed(&outputs), expected);
-    let outputs = chat.on_event(Event::Late(vec![late("army", &[], 2)]));
+    let outputs = chat.on_event(late("army", &[], 2));
     assert!(printed(&outputs)[0].starts_with("-- 2 more older than these"), "{outputs:?}");
 }
 
@@ -221,32 +232,31 @@ fn more_than_a_screenful_says_where_the_rest_is() {
 fn what_came_late_before_the_history_goes_with_it() {
     let mut chat = Chat::default();
     chat.on_event(Event::Profile(soldier("army")));
-    assert!(chat.on_event(Event::Late(vec![late("army", &[row(2, "army", "Army1", "two")], 0)])).is_empty());
-    let outputs = chat.on_event(history("army", &[row(1, "army", "Army1", "one")]));
+    assert!(chat.on_event(late("army", &[message(2, "army", "Army1", "two")], 0)).is_empty());
+    let outputs = chat.on_event(history("army", &[message(1, "army", "Army1", "one")]));
     assert_eq!(printed(&outputs), ["Army1: one", "Army1: two"]);
 }
 
 #[test]
 fn a_single_row_that_is_clearly_late_tells_its_time() {
     let mut chat = chat(soldier("army"));
-    chat.on_event(Event::Row(row(180_000, "army", "Army1", "new")));
-    assert_eq!(printed(&chat.on_event(Event::Row(row(150_000, "army", "Army1", "recent")))), ["Army1: recent"]);
-    assert_eq!(printed(&chat.on_event(Event::Row(row(60_000, "army", "Army1", "old")))), ["00:01 Army1: old"]);
+    chat.on_event(Event::Message(message(180_000, "army", "Army1", "new")));
+    assert_eq!(printed(&chat.on_event(Event::Message(message(150_000, "army", "Army1", "recent")))), ["Army1: recent"]);
+    assert_eq!(printed(&chat.on_event(Event::Message(message(60_000, "army", "Army1", "old")))), ["00:01 Army1: old"]);
 }
 
 #[test]
 fn a_line_stands_before_what_has_not_been_seen() {
-    let shown = |rows: &[Row], last_seen: &Row| {
+    let shown = |rows: &[Message], last_seen: &Message| {
         let mut chat = Chat::default();
         chat.on_event(Event::Profile(soldier("army")));
-        let seen = Some((last_seen.time(), last_seen.id()));
-        printed(&chat.on_event(Event::History { group: group("army"), rows: rows.to_vec(), seen }))
+        printed(&chat.on_event(history_seen("army", rows, Some(last_seen.position()))))
     };
     let rows = [
-        row(1, "army", "Army1", "one"),
-        my_row(2, "army", "Army3", "two"),
-        row(3, "army", "Army1", "three"),
-        row(4, "army", "Army2", "four"),
+        message(1, "army", "Army1", "one"),
+        mine(2, "army", "Army3", "two"),
+        message(3, "army", "Army1", "three"),
+        message(4, "army", "Army2", "four"),
     ];
     let expected = ["Army1: one", "Army3 (me): two", "-- unread --", "Army1: three", "Army2: four"];
     assert_eq!(shown(&rows, &rows[0]), expected);
@@ -276,8 +286,9 @@ fn what_is_missing_is_said_and_that_it_has_come() {
 #[test]
 fn a_refused_post_prints_the_reason_and_the_way_on() {
     let mut chat = chat(soldier("army"));
-    let reason = PostError::TooLong { len: 5000, max: 4096 };
-    let outputs = chat.on_event(Event::Refused { request: RequestId(1), reason });
+    let reason = "the message is 5000 bytes long, at most 4096 fit";
+    let refusal = Refusal::new(RefusalKind::TooLarge, reason).with_hint("send it in parts");
+    let outputs = chat.on_event(Event::Refused { to: RequestId(1), refusal });
     let expected = ["refused: the message is 5000 bytes long, at most 4096 fit", "hint: send it in parts"];
     assert_eq!(printed(&outputs), expected);
     assert_eq!(lines(&outputs, Look::Plain), expected.map(|line| format!("-- {line}")));
@@ -288,18 +299,22 @@ fn an_export_is_of_the_open_group_and_its_outcome_is_told() {
     let mut chat = chat(commander());
     chat.on_line(":a");
     let outputs = chat.on_line(":d");
-    assert!(matches!(outputs.as_slice(), [Output::Ask(Request::Export { group })] if group.as_str() == "airforce"));
+    assert!(
+        matches!(outputs.as_slice(), [Output::Ask(Ask { request: Request::Export { group }, .. })] if group.as_str() == "airforce")
+    );
     let path = PathBuf::from("/tmp/week\u{1b}[2J.txt");
-    let saved = printed(&chat.on_event(Event::Exported { path, count: 1 }));
+    let answer = Answer::Exported { path, count: 1 };
+    let saved = printed(&chat.on_event(Event::Answered { to: RequestId(3), answer }));
     assert_eq!(saved, ["saved 1 message to /tmp/week[2J.txt"]);
-    let failed = chat.on_event(Event::ExportFailed { reason: "the disk is full".to_owned() });
-    assert_eq!(printed(&failed), ["not saved: the disk is full"]);
+    let refusal = Refusal::new(RefusalKind::Failed, "not saved: the disk is full");
+    let failed = chat.on_event(Event::Refused { to: RequestId(3), refusal });
+    assert_eq!(printed(&failed), ["refused: not saved: the disk is full"]);
 }
 
 #[test]
 fn leaving_is_asked_of_the_node() {
     let outputs = chat(soldier("army")).on_line("logmeout");
-    assert!(matches!(outputs.as_slice(), [Output::Ask(Request::Leave { patient: true })]));
+    assert!(matches!(outputs.as_slice(), [Output::Ask(Ask { request: Request::Leave { patient: true }, .. })]));
 }
 
 #[test]
@@ -346,7 +361,7 @@ fn a_wrong_clock_is_reported_in_words_that_a_person_sets_it_by() {
 
 #[test]
 fn the_listening_address_is_for_scripts() {
-    let outputs = chat(soldier("army")).on_event(Event::Listening("/ip4/127.0.0.1/tcp/4001".to_owned()));
+    let outputs = chat(soldier("army")).on_event(Event::Listening { address: "/ip4/127.0.0.1/tcp/4001".to_owned() });
     assert!(printed(&outputs).is_empty());
     assert_eq!(lines(&outputs, Look::Plain), ["-- listening on /ip4/127.0.0.1/tcp/4001"]);
 }

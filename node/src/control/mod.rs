@@ -1,0 +1,40 @@
+//! What a node and those who use it say to each other: plain data, the same for a screen in the node's own process, one
+//! that is attached over the control socket, and a command that asks one thing and ends.
+//!
+//! A [`Request`] is answered by one [`Answer`] or one [`Refusal`]; [`Event`]s come by themselves. A screen has one channel
+//! each way: it sends [`Ask`]s, and is told [`Event`]s, the answers to its own questions among them. Everything here can be
+//! written as JSON and read back.
+
+mod answer;
+mod event;
+mod member;
+mod message;
+mod notice;
+mod profile;
+mod refusal;
+mod request;
+mod role;
+mod roster;
+mod status;
+
+pub use crate::engine::MAX_TEXT_LEN;
+pub use crate::engine::view::{Printable, Text};
+pub use answer::{Answer, Page, Posted};
+pub use event::{Event, Late};
+pub use member::{Member, Peer, Presence};
+pub use message::{Delivery, Message, MessageId, Position, PositionError};
+pub use notice::Notice;
+pub use profile::{GroupChoice, GroupState, Profile};
+pub use refusal::{Refusal, RefusalKind};
+pub use request::{Ask, Request, RequestId};
+pub use roster::{Change, Changed, JoinRequest};
+pub use status::{ClockState, RosterState, Status};
+
+/// Messages on a page that nobody has asked more of: a screenful.
+pub const PAGE_LEN: usize = 50;
+
+/// The most messages on a page: a few MiB at the very most.
+pub const MAX_PAGE_LEN: usize = 500;
+
+/// Requests and events between a screen and the node: a screenful may wait, then the sender does.
+pub const SCREEN_QUEUE_LEN: usize = 256;
