@@ -2,6 +2,7 @@
 
 mod key;
 mod lock;
+mod owner;
 mod peers;
 mod terminal;
 
@@ -120,6 +121,15 @@ impl Home {
         self.roster_path().exists()
     }
 
+    /// Whether a role key and a unit's roster lie here, which is all that a node needs.
+    ///
+    /// # Errors
+    /// When the system does not let this user look.
+    pub fn is_whole(&self) -> Result<bool, CommandError> {
+        let there = |path: PathBuf| path.try_exists().map_err(|error| self.unreadable(&path, &error));
+        Ok(there(self.role_key_path())? && there(self.roster_path())?)
+    }
+
     /// Takes the home's lock, without waiting.
     ///
     /// # Errors
@@ -143,7 +153,7 @@ impl Home {
             Ok(bytes) => Roster::decode(&bytes, now).map_err(|error| refused(&error)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(self.no_unit()),
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Err(refused(&error)),
-            Err(error) => Err(CommandError::failed(format!("cannot read {}", path.display())).because(&error)),
+            Err(error) => Err(self.unreadable(&path, &error)),
         }
     }
 
@@ -190,8 +200,10 @@ impl Home {
     /// When another process holds the home (if `locking`), the roster or key cannot be used, or the key is
     /// not in the roster.
     pub fn open(&self, locking: Locking, choice: &KeyChoice, now: Timestamp) -> Result<Opened, CommandError> {
-        if !self.has_unit() {
-            return Err(self.no_unit());
+        match self.roster_path().try_exists() {
+            Ok(true) => {}
+            Ok(false) => return Err(self.no_unit()),
+            Err(error) => return Err(self.unreadable(&self.dir, &error)),
         }
         let lock = match locking {
             Locking::Take => Some(self.lock()?),
@@ -206,6 +218,11 @@ impl Home {
         };
         let identity = choice.unlock(file, &path)?;
         Ok(Opened { identity, roster, member, lock })
+    }
+
+    fn unreadable(&self, path: &Path, error: &io::Error) -> CommandError {
+        owner::refusal(&self.dir, error)
+            .unwrap_or_else(|| CommandError::failed(format!("cannot read {}", path.display())).because(error))
     }
 
     fn no_unit(&self) -> CommandError {

@@ -1,8 +1,10 @@
 //! `muster unit`: founding a unit.
 
+mod raise;
+
 use clap::{Args, Subcommand};
 use muster_keys::Identity;
-use muster_roles::{MemberName, Roster, Timestamp, TroopDef, UnitName};
+use muster_roles::{MemberName, Roster, TroopDef, UnitName};
 
 use super::output::Output;
 use super::time;
@@ -17,6 +19,11 @@ pub(super) enum UnitCommand {
     /// Makes the home folder with your role key, unless one lies there already, and the unit's roster. The key gets
     /// the passphrase of --passphrase-file; without that it has none, until `ssh-keygen -p` sets one.
     Create(CreateArgs),
+    /// Found a unit and make a home for each of its members, or finish what an earlier run began
+    ///
+    /// What is there already stays as it is, so that it can run before every start of a unit whose homes lie on one
+    /// machine. A member that has been removed from the unit is not let in again. The keys have no passphrase.
+    Raise(raise::RaiseArgs),
 }
 
 #[derive(Debug, Args)]
@@ -43,6 +50,7 @@ pub(super) struct CreateArgs {
 pub(super) fn run(settings: &Settings, command: UnitCommand, output: &mut Output) -> Result<(), CommandError> {
     match command {
         UnitCommand::Create(args) => create(settings, &args, output),
+        UnitCommand::Raise(args) => raise::run(settings, &args, output),
     }
 }
 
@@ -55,7 +63,7 @@ fn create(settings: &Settings, args: &CreateArgs, output: &mut Output) -> Result
             .with_hint("name another folder with --home, or see this one with `muster roster show`".to_owned()));
     }
     let chief = Chief::find(settings, &home)?;
-    let roster = found(args, &chief.identity, time::now())?;
+    let roster = found(&args.name, &args.chief, &args.groups, &chief.identity)?;
     // The key first: a roster whose commander's key never reached the disk would be of no use to anybody.
     if chief.is_new {
         let passphrase = settings.key.passphrase()?;
@@ -85,8 +93,15 @@ impl Chief {
     }
 }
 
-fn found(args: &CreateArgs, identity: &Identity, now: Timestamp) -> Result<Roster, CommandError> {
-    let documents = muster_roles::found(&args.name, &args.chief, identity, &args.groups, now)?;
+/// Signs the first roster of a unit.
+fn found(
+    name: &UnitName,
+    chief: &MemberName,
+    groups: &[TroopDef],
+    identity: &Identity,
+) -> Result<Roster, CommandError> {
+    let now = time::now();
+    let documents = muster_roles::found(name, chief, identity, groups, now)?;
     Roster::from_documents(documents.iter().map(Vec::as_slice), now)
         .map_err(|error| CommandError::from_error(Kind::Failed, &error))
 }

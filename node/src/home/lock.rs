@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
+use super::owner;
 use crate::error::CommandError;
 
 /// The longest process id that is read from a lock file.
@@ -18,7 +19,11 @@ pub struct NodeLock {
 impl NodeLock {
     /// Takes the lock, without waiting for who holds it.
     pub(super) fn take(path: &Path) -> Result<Self, CommandError> {
-        let failed = |error: io::Error| CommandError::failed(format!("cannot lock {}", path.display())).because(&error);
+        let failed = |error: io::Error| {
+            path.parent()
+                .and_then(|home| owner::refusal(home, &error))
+                .unwrap_or_else(|| CommandError::failed(format!("cannot lock {}", path.display())).because(&error))
+        };
         let mut file = open(path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -50,6 +55,8 @@ fn held(file: &mut File) -> CommandError {
     let mut text = String::new();
     let read = file.take(MAX_PID_LEN).read_to_string(&mut text);
     let message = match read.ok().and_then(|_| text.trim().parse::<u32>().ok()) {
+        // Containers count their processes each for itself: the holder cannot be this very process.
+        Some(1) if std::process::id() == 1 => "already running (pid 1 of another container)".to_owned(),
         Some(pid) => format!("already running (pid {pid})"),
         None => "already running".to_owned(),
     };

@@ -5,6 +5,7 @@ mod ground;
 mod key_files;
 mod manual;
 mod members;
+mod raising;
 mod rosters;
 mod settings;
 #[cfg(target_os = "linux")]
