@@ -328,7 +328,7 @@ impl Driver {
             }
             net::Event::Gossip { handle, group, bytes } => self.feed(Input::Gossip { handle, group, bytes }).await?,
             net::Event::Published { group, outcome } => self.feed(Input::Published { group, outcome }).await?,
-            net::Event::Listener { group } => self.feed(Input::Listener { group }).await?,
+            net::Event::Listener { group, member } => self.feed(Input::Listener { group, member }).await?,
             net::Event::Documents(documents) => self.feed(Input::Documents { documents }).await?,
             net::Event::MemberUp(member) => {
                 self.connected.insert(member);

@@ -69,10 +69,12 @@ pub enum Input {
         /// How it went.
         outcome: PublishOutcome,
     },
-    /// A member became able to hear the topic of this group.
+    /// A member became able to hear the topic of this group: what is forwarded from now on reaches it too.
     Listener {
         /// The topic's group.
         group: GroupId,
+        /// The member.
+        member: PublicKey,
     },
     /// Roster documents arrived from a peer, unverified.
     Documents {

@@ -19,8 +19,18 @@ const ENOUGH_REFUSALS: u32 = 3;
 /// The bytes around the records of a gossip message.
 const BATCH_OVERHEAD: usize = 3;
 
-/// A record's name, and the record as it travels.
-type Outgoing = (SyncId, Arc<[u8]>);
+/// Records at which no more of others' are taken in, so that one's own never give way to them.
+const MAX_RELAYED: usize = MAX_WAITING / 2;
+
+/// A record on its way out.
+#[derive(Debug)]
+struct Outgoing {
+    name: SyncId,
+    /// The record as it travels.
+    record: Arc<[u8]>,
+    /// Whether it is somebody else's, for which no listener is waited.
+    relayed: bool,
+}
 
 /// One group's records on their way out.
 #[derive(Debug, Default)]
@@ -43,12 +53,21 @@ pub(super) struct Outbox {
 impl Outbox {
     /// Takes in a record to be published; returns the one that gave way to it, if there is no room.
     pub(super) fn push(&mut self, group: &GroupId, name: SyncId, record: Arc<[u8]>) -> Option<(GroupId, SyncId)> {
-        self.queues.entry(group.clone()).or_default().waiting.push_back((name, record));
+        let queue = self.queues.entry(group.clone()).or_default();
+        queue.waiting.push_back(Outgoing { name, record, relayed: false });
         if self.waiting() <= MAX_WAITING {
             return None;
         }
         let (group, fullest) = self.queues.iter_mut().max_by_key(|(_, queue)| queue.waiting.len())?;
-        fullest.waiting.pop_front().map(|(name, _)| (group.clone(), name))
+        fullest.waiting.pop_front().map(|oldest| (group.clone(), oldest.name))
+    }
+
+    /// Takes in somebody else's record, to be published if anybody listens; left to synchronisation if there is no room.
+    pub(super) fn relay(&mut self, group: &GroupId, name: SyncId, record: Arc<[u8]>) {
+        if self.waiting() < MAX_RELAYED {
+            let queue = self.queues.entry(group.clone()).or_default();
+            queue.waiting.push_back(Outgoing { name, record, relayed: true });
+        }
     }
 
     /// Returns the next gossip message for a group, if one may go out now; [`Outbox::answered`] must follow.
@@ -59,13 +78,13 @@ impl Outbox {
         }
         let mut len = BATCH_OVERHEAD;
         while queue.in_flight.len() < MAX_BATCH_RECORDS
-            && let Some((_, record)) = queue.waiting.front()
-            && len + batched_len(record) <= MAX_BATCH_LEN
+            && let Some(next) = queue.waiting.front()
+            && len + batched_len(&next.record) <= MAX_BATCH_LEN
         {
-            len += batched_len(record);
+            len += batched_len(&next.record);
             queue.in_flight.extend(queue.waiting.pop_front());
         }
-        let records: Vec<Arc<[u8]>> = queue.in_flight.iter().map(|(_, record)| record.clone()).collect();
+        let records: Vec<Arc<[u8]>> = queue.in_flight.iter().map(|outgoing| outgoing.record.clone()).collect();
         (!records.is_empty()).then(|| encode_batch(&records))
     }
 
@@ -74,7 +93,7 @@ impl Outbox {
     pub(super) fn answered(&mut self, group: &GroupId, outcome: PublishOutcome) -> Vec<SyncId> {
         let Some(queue) = self.queues.get_mut(group) else { return Vec::new() };
         let records = std::mem::take(&mut queue.in_flight);
-        let names = records.iter().map(|(name, _)| *name).collect();
+        let names = records.iter().map(|outgoing| outgoing.name).collect();
         // What was dropped on the way to some is repaired by synchronisation: the mesh refuses to carry it twice.
         queue.refusals = match outcome {
             PublishOutcome::NobodyListens => queue.refusals.saturating_add(1),
@@ -82,8 +101,9 @@ impl Outbox {
         };
         if outcome == PublishOutcome::NobodyListens {
             queue.lonely = true;
-            for record in records.into_iter().rev() {
-                queue.waiting.push_front(record);
+            queue.waiting.retain(|outgoing| !outgoing.relayed);
+            for own in records.into_iter().rev().filter(|outgoing| !outgoing.relayed) {
+                queue.waiting.push_front(own);
             }
         }
         names
@@ -220,6 +240,21 @@ mod tests {
         assert!(outbox.next_message(&army()).is_some());
         outbox.answered(&army(), PublishOutcome::Dropped);
         assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn others_records_go_out_at_once_or_not_at_all_and_never_push_out_ones_own() {
+        let mut outbox = Outbox::default();
+        push(&mut outbox, 1, 300);
+        outbox.relay(&army(), SyncId::from_bytes([2; 32]), record(2, 300));
+        assert_eq!(fills(&outbox.next_message(&army()).unwrap()), vec![1, 2]);
+        outbox.answered(&army(), PublishOutcome::NobodyListens);
+        outbox.listener(&army());
+        assert_eq!(fills(&outbox.next_message(&army()).unwrap()), vec![1], "nobody listened to the other");
+        outbox.answered(&army(), PublishOutcome::Sent);
+        (0..MAX_WAITING).for_each(|_| outbox.relay(&army(), SyncId::from_bytes([2; 32]), record(2, 10)));
+        assert_eq!(outbox.waiting(), MAX_RELAYED);
+        assert!((0..MAX_RELAYED).all(|_| push(&mut outbox, 1, 10).is_none()));
     }
 
     #[test]

@@ -95,6 +95,8 @@ pub struct State {
     holes: Holes,
     /// When a member last came while none was there.
     joined: UnixMillis,
+    /// Members to compare with as soon as so many batches are stored, which came before these could hear of them.
+    meeting: BTreeMap<PublicKey, usize>,
     /// Where the records that are being stored came from, in the order in which the store answers for them.
     appending: VecDeque<Batch>,
     store_failed: bool,
@@ -143,6 +145,7 @@ impl State {
             late: Late::default(),
             holes: Holes::default(),
             joined: UnixMillis(0),
+            meeting: BTreeMap::new(),
             appending: VecDeque::new(),
             store_failed: false,
         };
@@ -186,10 +189,11 @@ impl State {
                 self.sync.drop_below(|group| self.carried.floor(group));
                 Vec::new()
             }
-            Input::Published { group, outcome } => self.on_published(&group, outcome),
-            Input::Listener { group } => {
+            Input::Published { group, outcome } => self.on_published(&group, outcome, now),
+            Input::Listener { group, member } => {
                 self.outbox.listener(&group);
-                self.publish(&group).into_iter().collect()
+                let published = self.publish(&group);
+                published.into_iter().chain(self.meet(member)).collect()
             }
             Input::Documents { documents } => self.on_documents(documents, now),
             Input::MemberUp(peer) => {
@@ -197,15 +201,17 @@ impl State {
                 if self.sync.is_alone() {
                     self.joined = now;
                 }
-                sync_effects(self.sync.member_up(&self.me, peer, now))
+                self.sync.member_up(&self.me, peer, now);
+                self.meet(peer)
             }
             Input::MemberDown(peer) => {
+                self.meeting.remove(&peer);
                 self.unit_time.member_down(&peer);
                 self.sync.member_down(&peer);
                 Vec::new()
             }
             Input::Clock { member, theirs, ours } => self.on_clock(&member, theirs, ours),
-            Input::Slow(peer) => sync_effects(self.sync.wish(peer)),
+            Input::Slow(peer) => sync_effects(self.sync.lost(peer, now)),
             Input::Counted { group, tally } => {
                 self.holes.counted(&group, tally);
                 Vec::new()
@@ -267,8 +273,11 @@ impl State {
                 self.unsent.forget(&group, &names);
                 Vec::new()
             }
+            SyncInput::Opened { session, peer, .. } if self.roster.member(&peer).is_none() => {
+                vec![SyncEffect::Close(session)]
+            }
             SyncInput::Opened { session, peer, leading } => {
-                self.sync.opened(session, peer, leading, &self.me, present, &self.unsent)
+                self.sync.opened(session, peer, leading, &self.me, (now, present), &self.unsent)
             }
             SyncInput::NotOpened(peer) => self.sync.not_opened(&peer, now),
             SyncInput::Frame { session, bytes } => return self.on_frame(session, &bytes),
@@ -291,6 +300,7 @@ impl State {
         for group in self.outbox.retry() {
             effects.extend(self.publish(&group));
         }
+        effects.extend(self.give_verdicts_up(now));
         effects.extend(self.report_sent());
         effects.extend(self.report_holes(now));
         effects

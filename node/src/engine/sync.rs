@@ -23,7 +23,7 @@ pub use self::frame::{Frame, FrameError, MAX_FRAME_LEN, MAX_WANTED};
 pub use self::index::{Index, SyncId};
 use self::session::{Broken, Session, Step};
 use super::store::RETENTION_MS;
-use super::time::UnixMillis;
+use super::time::{MAX_AHEAD_MS, UnixMillis};
 use super::unsent::Unsent;
 
 /// Sessions under way at once, led and followed together: each may hold a few MiB.
@@ -32,9 +32,16 @@ pub const MAX_SESSIONS: usize = 8;
 /// Records younger than this are left to gossip, which is still carrying them.
 const GOSSIP_LEAD_MS: u64 = 2000;
 
-/// So long after a member has come it is compared with once more. What was said while it came may have gone to others
-/// only, and was too young for the first comparison.
-const SECOND_LOOK_MS: u64 = GOSSIP_LEAD_MS + 1000;
+/// So long after a member has come, what is compared with it leaves out nothing: gossip may have passed it by while it
+/// came, and is not carrying that any more.
+const MEETING_MS: u64 = 5000;
+
+/// So long after a member has come it is compared with once more, in case either end was slow to hear of the other.
+const SECOND_LOOK_MS: u64 = 1000;
+
+/// So long after a loss, or a comparison that came to nothing, it is tried again: what gossip has lost is too young
+/// before.
+const REPAIR_MS: u64 = GOSSIP_LEAD_MS + 1000;
 
 /// At least so long passes between two rounds with a random member.
 const ROUND_MIN_MS: u64 = 30_000;
@@ -82,11 +89,12 @@ pub(super) struct Sync {
     /// Groups whose stored records have been counted in.
     indexed: BTreeSet<GroupId>,
     sessions: BTreeMap<SessionId, Open>,
-    connected: BTreeSet<PublicKey>,
+    /// The members that are there, and since when.
+    connected: BTreeMap<PublicKey, UnixMillis>,
     /// Members to compare with as soon as there is room.
     due: VecDeque<PublicKey>,
-    /// Members that came lately, and when to compare with them once more.
-    second_looks: BTreeMap<PublicKey, UnixMillis>,
+    /// Members to compare with at a later time: those that came lately, and those where something was lost.
+    later: BTreeMap<PublicKey, UnixMillis>,
     /// The member to whom a stream is being opened.
     opening: Option<PublicKey>,
     refused: BTreeMap<GroupId, Refused>,
@@ -179,45 +187,68 @@ impl Sync {
         self.indexes.get(group).is_some_and(|index| index.contains(name))
     }
 
-    /// A member is connected: the lower key of the two leads the first comparisons.
-    pub(super) fn member_up(&mut self, me: &PublicKey, peer: PublicKey, now: UnixMillis) -> Vec<SyncEffect> {
-        self.connected.insert(peer);
-        if *me > peer {
-            return Vec::new();
+    /// A member is connected; the lower key of the two leads the first comparisons.
+    pub(super) fn member_up(&mut self, me: &PublicKey, peer: PublicKey, now: UnixMillis) {
+        self.connected.insert(peer, now);
+        if *me < peer {
+            self.look_later(peer, now, SECOND_LOOK_MS);
         }
-        self.second_looks.insert(peer, UnixMillis(now.0.saturating_add(SECOND_LOOK_MS)));
+    }
+
+    /// A member has come, or can hear now what is forwarded: what passed it by before is looked for.
+    pub(super) fn meet(&mut self, me: &PublicKey, peer: PublicKey) -> Vec<SyncEffect> {
+        if *me < peer { self.wish(peer) } else { Vec::new() }
+    }
+
+    /// Gossip to a member has been lost: it is compared with at once, and again when the last of that is old enough.
+    pub(super) fn lost(&mut self, peer: PublicKey, now: UnixMillis) -> Vec<SyncEffect> {
+        self.look_later(peer, now, REPAIR_MS);
         self.wish(peer)
+    }
+
+    /// Gossip to some members has been lost, and it is not known to which.
+    pub(super) fn lost_to_some(&mut self, now: UnixMillis) -> Vec<SyncEffect> {
+        let members: Vec<PublicKey> = self.connected.keys().copied().collect();
+        members.into_iter().flat_map(|peer| self.lost(peer, now)).collect()
     }
 
     /// A member is gone.
     pub(super) fn member_down(&mut self, peer: &PublicKey) {
         self.connected.remove(peer);
-        self.second_looks.remove(peer);
+        self.later.remove(peer);
         self.due.retain(|due| due != peer);
         if self.opening == Some(*peer) {
             self.opening = None;
         }
     }
 
-    /// Something may have been lost on the way to or from a member.
-    pub(super) fn wish(&mut self, peer: PublicKey) -> Vec<SyncEffect> {
-        if self.connected.contains(&peer) && !self.due.contains(&peer) {
+    /// Compares with a member as soon as there is room; one with which a session is just beginning is compared with
+    /// anyway.
+    fn wish(&mut self, peer: PublicKey) -> Vec<SyncEffect> {
+        let is_there = self.connected.contains_key(&peer) || self.sessions.values().any(|open| open.peer == peer);
+        if is_there && !self.due.contains(&peer) && self.opening != Some(peer) {
             self.due.push_back(peer);
         }
         self.open_due()
     }
 
-    /// Something may have been lost on the way to everyone, or there is something new for everyone but `from`.
-    pub(super) fn wish_all(&mut self, from: Option<&PublicKey>) -> Vec<SyncEffect> {
-        let others: Vec<PublicKey> = self.connected.iter().filter(|peer| Some(*peer) != from).copied().collect();
+    /// There is something new for everyone but `from`.
+    fn wish_others(&mut self, from: &PublicKey) -> Vec<SyncEffect> {
+        let others: Vec<PublicKey> = self.connected.keys().filter(|peer| *peer != from).copied().collect();
         others.into_iter().flat_map(|peer| self.wish(peer)).collect()
+    }
+
+    fn look_later(&mut self, peer: PublicKey, now: UnixMillis, after_ms: u64) {
+        if self.connected.contains_key(&peer) {
+            self.later.insert(peer, UnixMillis(now.0.saturating_add(after_ms)));
+        }
     }
 
     /// Compares with members that came a moment ago, and every 30 to 60 seconds with a random one.
     pub(super) fn tick(&mut self, now: UnixMillis, random: u64) -> Vec<SyncEffect> {
         // A clock that was set back must not put anything off for long.
-        let is_due = |at: &UnixMillis| *at <= now || at.0 > now.0.saturating_add(SECOND_LOOK_MS);
-        let ripe: Vec<PublicKey> = self.second_looks.extract_if(.., |_, at| is_due(at)).map(|(peer, _)| peer).collect();
+        let is_due = |at: &UnixMillis| *at <= now || at.0 > now.0.saturating_add(REPAIR_MS);
+        let ripe: Vec<PublicKey> = self.later.extract_if(.., |_, at| is_due(at)).map(|(peer, _)| peer).collect();
         let mut effects: Vec<SyncEffect> = ripe.into_iter().flat_map(|peer| self.wish(peer)).collect();
         effects.extend(self.round(now, random));
         effects
@@ -232,7 +263,7 @@ impl Sync {
         self.next_round = Some(UnixMillis(now.0.saturating_add(ROUND_MIN_MS).saturating_add(random % ROUND_JITTER_MS)));
         let count = u64::try_from(self.connected.len()).unwrap_or(u64::MAX).max(1);
         let nth = usize::try_from((random >> 32) % count).unwrap_or_default();
-        let peer = self.connected.iter().nth(nth).copied();
+        let peer = self.connected.keys().nth(nth).copied();
         peer.map(|peer| self.wish(peer)).unwrap_or_default()
     }
 
@@ -275,28 +306,33 @@ impl Sync {
 
     /// What was to be compared with a member has not been: it is tried once more in a moment, if it is still there.
     fn try_again(&mut self, peer: PublicKey, now: UnixMillis) {
-        if self.connected.contains(&peer) {
-            self.second_looks.insert(peer, UnixMillis(now.0.saturating_add(SECOND_LOOK_MS)));
-        }
+        self.look_later(peer, now, if self.is_meeting(&peer, now) { SECOND_LOOK_MS } else { REPAIR_MS });
     }
 
-    /// A stream is open: one that this side asked for, or one that the member opened.
+    /// Tells whether a member has only just come.
+    fn is_meeting(&self, peer: &PublicKey, now: UnixMillis) -> bool {
+        self.connected.get(peer).is_some_and(|came| now.0.abs_diff(came.0) < MEETING_MS)
+    }
+
+    /// A stream is open: one that this side asked for, or one that the member opened. It may open one before it is known
+    /// here that it is connected: the two ends learn of that one after the other.
     pub(super) fn opened(
         &mut self,
         id: SessionId,
         peer: PublicKey,
         leading: bool,
         me: &PublicKey,
-        now: UnixMillis,
+        (now, present): (UnixMillis, UnixMillis),
         unsent: &Unsent,
     ) -> Vec<SyncEffect> {
         if leading && self.opening == Some(peer) {
             self.opening = None;
         }
-        if !self.connected.contains(&peer) {
+        if leading && !self.connected.contains_key(&peer) {
             // The member went while the stream was being opened.
             return vec![SyncEffect::Close(id)];
         }
+        let window = window(present, self.is_meeting(&peer, now));
         let mut effects = Vec::new();
         // Where both sides open at once, the one that the lower key leads goes on.
         let other = self.sessions.iter().find(|(_, open)| open.peer == peer).map(|(id, _)| *id);
@@ -318,7 +354,7 @@ impl Sync {
             effects.push(SyncEffect::Close(id));
             return effects;
         }
-        let session = if leading { Session::lead(&self.indexes, window(now), unsent) } else { Session::follow() };
+        let session = if leading { Session::lead(&self.indexes, window, unsent) } else { Session::follow() };
         self.sessions.insert(id, Open { peer, session, brought: 0 });
         if leading {
             self.indexes.values_mut().for_each(Index::settle);
@@ -374,7 +410,7 @@ impl Sync {
         match ended {
             Some(open) if open.brought > 0 => {
                 tracing::info!(peer = %open.peer, brought = open.brought, "synchronised");
-                self.wish_all(Some(&open.peer))
+                self.wish_others(&open.peer)
             }
             _ => self.open_due(),
         }
@@ -420,8 +456,10 @@ impl Sync {
     }
 }
 
-/// The times that a session started now compares: the week that is kept, less what gossip is still carrying.
-fn window(now: UnixMillis) -> (Timestamp, Timestamp) {
-    let from = Timestamp::from_ms(now.0.saturating_sub(RETENTION_MS));
-    (from, Timestamp::from_ms(now.0.saturating_sub(GOSSIP_LEAD_MS)))
+/// The times that a session started now compares: the week that is kept, and unless the two are just meeting, less what
+/// gossip is still carrying.
+fn window(present: UnixMillis, is_meeting: bool) -> (Timestamp, Timestamp) {
+    let from = Timestamp::from_ms(present.0.saturating_sub(RETENTION_MS));
+    let to = if is_meeting { present.0.saturating_add(MAX_AHEAD_MS) } else { present.0.saturating_sub(GOSSIP_LEAD_MS) };
+    (from, Timestamp::from_ms(to))
 }

@@ -92,6 +92,8 @@ pub enum Event {
     Listener {
         /// The topic's group.
         group: GroupId,
+        /// The member.
+        member: PublicKey,
     },
     /// A peer's newer roster documents, unverified.
     Documents(Vec<Vec<u8>>),

@@ -41,12 +41,12 @@ impl Reports {
         self.waiting.is_empty() && self.events.capacity() > RESERVED && self.events.try_send(event).is_ok()
     }
 
-    /// Tells that somebody listens to a group, once for however many.
-    pub(crate) fn listener(&mut self, group: GroupId) {
-        let told =
-            self.waiting.iter().any(|event| matches!(event, Event::Listener { group: other } if *other == group));
-        if !told {
-            self.tell(Event::Listener { group });
+    /// Tells that a member listens to a group.
+    pub(crate) fn listener(&mut self, group: GroupId, member: PublicKey) {
+        let is_told =
+            |event: &Event| matches!(event, Event::Listener { group: g, member: m } if (g, m) == (&group, &member));
+        if !self.waiting.iter().any(is_told) {
+            self.tell(Event::Listener { group, member });
         }
     }
 
@@ -108,6 +108,10 @@ mod tests {
         name.parse().unwrap()
     }
 
+    fn member(nth: u8) -> PublicKey {
+        muster_keys::Identity::from_seed(&[nth; 32]).public()
+    }
+
     fn gossip() -> Event {
         Event::Gossip { handle: crate::engine::io::GossipHandle(0), group: group("heads"), bytes: Vec::new() }
     }
@@ -119,7 +123,7 @@ mod tests {
         assert!(reports.gossip(gossip()));
         assert!(reports.gossip(gossip()));
         assert!(!reports.gossip(gossip()));
-        reports.listener(group("navy"));
+        reports.listener(group("navy"), member(1));
         assert!(!reports.is_waiting());
     }
 
@@ -127,8 +131,8 @@ mod tests {
     fn what_finds_no_room_waits_in_order_and_listeners_only_once() {
         let (events, mut driver) = mpsc::channel(1);
         let mut reports = Reports::new(events);
-        for name in ["heads", "navy", "army", "navy"] {
-            reports.listener(group(name));
+        for (name, nth) in [("heads", 1), ("navy", 1), ("navy", 2), ("army", 1), ("navy", 1)] {
+            reports.listener(group(name), member(nth));
         }
         assert!(!reports.gossip(gossip()));
         let mut told = Vec::new();
@@ -139,11 +143,15 @@ mod tests {
         let told: Vec<_> = told
             .into_iter()
             .map(|event| match event {
-                Event::Listener { group } => group.as_str().to_owned(),
-                other => format!("{other:?}"),
+                Event::Listener { group, member: who } => (group.as_str().to_owned(), who == member(2)),
+                other => (format!("{other:?}"), false),
             })
             .collect();
-        assert_eq!(told, ["heads", "navy", "army"]);
+        assert_eq!(
+            told,
+            [("heads", false), ("navy", false), ("navy", true), ("army", false)]
+                .map(|(name, second)| (name.to_owned(), second))
+        );
     }
 
     #[test]

@@ -362,8 +362,9 @@ impl Task {
         self.links.heard(peer);
         if let Some(group) = self.topics.group(topic)
             && self.joined.contains(&group)
+            && let Some(member) = role_key(&peer)
         {
-            self.reports.listener(group);
+            self.reports.listener(group, member);
         }
     }
 

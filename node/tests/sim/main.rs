@@ -15,6 +15,7 @@ mod clocks;
 #[path = "../forge/mod.rs"]
 mod forge;
 mod holes;
+mod meeting;
 mod outbox;
 mod store;
 mod world;

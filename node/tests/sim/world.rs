@@ -72,6 +72,9 @@ enum Happening {
     Published { node: usize, group: GroupId, outcome: PublishOutcome },
     Tick { node: usize },
     Meet { a: usize, b: usize },
+    Up { node: usize, other: usize },
+    Hears { node: usize, other: usize },
+    Documents { node: usize, documents: Vec<Vec<u8>> },
     Part { a: usize, b: usize },
     Counted { node: usize, group: GroupId, tally: Tally },
     Sync { node: usize, input: SyncInput },
@@ -86,6 +89,8 @@ struct End {
 }
 
 pub struct World {
+    /// The newest roster there is.
+    roster: Arc<Roster>,
     pub nodes: Vec<SimNode>,
     pub rng: Rng,
     pub now: UnixMillis,
@@ -98,6 +103,10 @@ pub struct World {
     pub minds_listeners: bool,
     /// Whether nobody has said yet to what it listens.
     pub nobody_listens: bool,
+    /// Links over which gossip does not flow yet, from one node to the other: that one has not said to what it listens.
+    opening: HashSet<(usize, usize)>,
+    /// So many copies of gossip messages have travelled.
+    pub gossip_copies: u64,
     /// Each end of every stream, and the other end's name.
     streams: BTreeMap<(usize, SessionId), End>,
     /// So many bytes of synchronisation have travelled.
@@ -143,6 +152,7 @@ impl World {
             })
             .collect();
         Self {
+            roster: roster.clone(),
             nodes,
             rng,
             now: START,
@@ -153,6 +163,8 @@ impl World {
             counter: 0,
             minds_listeners: false,
             nobody_listens: false,
+            opening: HashSet::new(),
+            gossip_copies: 0,
             streams: BTreeMap::new(),
             sync_bytes: 0,
             brought: Vec::new(),
@@ -196,6 +208,40 @@ impl World {
             self.nodes[b].neighbours.push(a);
         }
         self.schedule(1, Happening::Meet { a, b });
+    }
+
+    /// Joins two nodes as it really goes: either one is told that the other is there, and a moment later learns to what
+    /// it listens; gossip flows from then on. Returns within how many milliseconds that is.
+    pub fn join_slowly(&mut self, a: usize, b: usize, after_ms: u64) -> u64 {
+        /// How long either step may take.
+        const STEP_MS: u64 = 100;
+        for (node, other) in [(a, b), (b, a)] {
+            self.nodes[node].neighbours.push(other);
+            self.opening.insert((node, other));
+            let met = after_ms + self.rng.u64(1..=STEP_MS);
+            let heard = met + self.rng.u64(0..=STEP_MS);
+            self.schedule(met, Happening::Up { node, other });
+            self.schedule(heard, Happening::Hears { node, other });
+        }
+        after_ms + 2 * STEP_MS
+    }
+
+    /// Gives a node a newer roster's documents after so many milliseconds.
+    pub fn teach(&mut self, after_ms: u64, node: usize, roster: &Roster) {
+        let documents = roster.documents().map(|(_, bytes)| bytes.to_vec()).collect();
+        self.schedule(after_ms, Happening::Documents { node, documents });
+    }
+
+    /// Puts an older roster in force at a node that has nothing yet.
+    pub fn set_back(&mut self, node: usize, identity: Identity, roster: &Arc<Roster>) {
+        self.nodes[node].state = State::new(identity, roster.clone(), Boot::default());
+        let effects = self.nodes[node].state.start();
+        effects.into_iter().for_each(|effect| self.carry_out(node, effect));
+    }
+
+    /// Counts the gossip messages that have had no verdict.
+    pub fn unanswered(&self) -> usize {
+        self.nodes.iter().map(|node| node.waiting.len()).sum()
     }
 
     /// Stops a node that has no links, and starts it again from what it has stored.
@@ -296,11 +342,19 @@ impl World {
                     self.feed(node, Input::MemberUp(self.key(other)));
                     self.compare_clocks(node, other);
                     if self.minds_listeners {
-                        let groups: Vec<GroupId> = self.nodes[node].state.roster().groups().cloned().collect();
-                        groups.into_iter().for_each(|group| self.feed(node, Input::Listener { group }));
+                        self.hears(node, other);
                     }
                 }
             }
+            Happening::Up { node, other } => {
+                self.feed(node, Input::MemberUp(self.key(other)));
+                self.compare_clocks(node, other);
+            }
+            Happening::Hears { node, other } => {
+                self.opening.remove(&(node, other));
+                self.hears(node, other);
+            }
+            Happening::Documents { node, documents } => self.feed(node, Input::Documents { documents }),
             Happening::Part { a, b } => {
                 let ends: Vec<(usize, SessionId)> = self.streams.keys().copied().collect();
                 for (node, session) in ends {
@@ -314,7 +368,22 @@ impl World {
                 self.feed(b, Input::MemberDown(self.key(a)));
             }
             Happening::Counted { node, group, tally } => self.feed(node, Input::Counted { group, tally }),
+            Happening::Sync { node, input: SyncInput::Opened { session, peer, leading } } => {
+                self.feed(node, Input::Sync(SyncInput::Opened { session, peer, leading }));
+                if !self.streams.contains_key(&(node, session)) {
+                    // It was cut before this end knew of it.
+                    self.feed(node, Input::Sync(SyncInput::Closed(session)));
+                }
+            }
             Happening::Sync { node, input } => self.feed(node, Input::Sync(input)),
+        }
+    }
+
+    /// A node learns that another listens to every group.
+    fn hears(&mut self, node: usize, other: usize) {
+        let groups: Vec<GroupId> = self.nodes[node].state.roster().groups().cloned().collect();
+        for group in groups {
+            self.feed(node, Input::Listener { group, member: self.key(other) });
         }
     }
 
@@ -359,10 +428,10 @@ impl World {
                 self.schedule(delay, Happening::Commit { node, records });
             }
             Effect::Publish { group, message } => {
-                let alone = self.minds_listeners && self.nodes[node].neighbours.is_empty() || self.nobody_listens;
+                let alone = self.minds_listeners && self.listeners(node).is_empty() || self.nobody_listens;
                 let outcome = if alone { PublishOutcome::NobodyListens } else { PublishOutcome::Sent };
-                if outcome == PublishOutcome::Sent {
-                    self.nodes[node].carries.insert(name_of(&message));
+                // What a node has heard already, it does not publish.
+                if outcome == PublishOutcome::Sent && self.nodes[node].carries.insert(name_of(&message)) {
                     self.spread(node, &group, &message);
                 }
                 self.schedule(1, Happening::Published { node, group, outcome });
@@ -470,13 +539,20 @@ impl World {
         }
     }
 
+    /// The neighbours to which gossip flows.
+    fn listeners(&self, node: usize) -> Vec<usize> {
+        let neighbours = self.nodes[node].neighbours.iter().copied();
+        neighbours.filter(|other| !self.opening.contains(&(node, *other))).collect()
+    }
+
     fn spread(&mut self, from: usize, group: &GroupId, message: &[u8]) {
-        for node in self.nodes[from].neighbours.clone() {
+        for node in self.listeners(from) {
             let copies = match self.rng.u32(0..1000) {
                 fate if fate < self.weather.lost_per_mille => 0,
                 fate if fate < self.weather.lost_per_mille + self.weather.doubled_per_mille => 2,
                 _ => 1,
             };
+            self.gossip_copies += copies;
             for _ in 0..copies {
                 let delay = self.rng.u64(1..=self.weather.max_delay_ms);
                 self.schedule(delay, Happening::Gossip { node, group: group.clone(), message: message.to_vec() });
@@ -488,8 +564,7 @@ impl World {
     fn check_permitted(&self, records: &[Permitted]) {
         for record in records {
             let header = record.frame().header();
-            let roster = self.nodes[0].state.roster();
-            assert!(permit(&roster.at(header.time), &header.author, &header.group).is_ok());
+            assert!(permit(&self.roster.at(header.time), &header.author, &header.group).is_ok());
         }
     }
 

@@ -192,7 +192,7 @@ async fn drive(mut events: mpsc::Receiver<Event>, commands: mpsc::Sender<Command
                 commands.send(Command::Verdict { handle, verdict }).await.unwrap();
             }
             Event::Published { outcome, .. } => log.write(|seen| seen.published.push(outcome)),
-            Event::Listener { group } => log.write(|seen| seen.listeners.push(group)),
+            Event::Listener { group, .. } => log.write(|seen| seen.listeners.push(group)),
             Event::MemberUp(key) => log.write(|seen| {
                 seen.up.insert(key);
                 let digest = seen.roster.as_ref().unwrap().digest();

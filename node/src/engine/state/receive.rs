@@ -1,8 +1,11 @@
 //! Others' records, by gossip and by sessions: judged, and handed to the store.
 
+use std::collections::BTreeMap;
+
 use muster_roles::GroupId;
 
 use super::{MAX_APPENDING, State, sync_effects};
+use crate::engine::held::Waiting;
 use crate::engine::io::{Effect, GossipHandle, Verdict};
 use crate::engine::policy::{Permitted, check_time};
 use crate::engine::sync::{SessionId, SyncId};
@@ -13,8 +16,10 @@ use crate::engine::wire::{self, Frame, Header};
 /// Why a received record is not to be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unfit {
-    /// It is here, or held until a newer roster explains it.
+    /// It is here.
     Known,
+    /// It is held until a newer roster explains it, and so is the verdict on the gossip message that brought it.
+    Early,
     /// It is of no use now, and its bearer may have done right.
     Useless,
     /// It was never right for anyone.
@@ -24,8 +29,10 @@ pub(super) enum Unfit {
 /// Which way a record came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    Gossip,
+    Gossip(GossipHandle),
     Session,
+    /// It was held since then; the message that brought it may still wait for its verdict.
+    Held(Option<GossipHandle>, UnixMillis),
 }
 
 impl State {
@@ -36,41 +43,52 @@ impl State {
         bytes: &[u8],
         now: UnixMillis,
     ) -> Vec<Effect> {
-        let (verdict, permitted) = self.judge_message(group, bytes, now);
-        let mut effects = vec![Effect::Verdict { handle, verdict }];
+        let (verdict, permitted) = self.judge_message(handle, group, bytes, now);
+        let mut effects: Vec<Effect> = verdict.map(|verdict| Effect::Verdict { handle, verdict }).into_iter().collect();
         effects.extend(self.append(permitted, None));
         effects
     }
 
     /// Judges every record of a gossip message. It is forwarded as a whole or not at all, so its verdict is the worst
-    /// of its records'; what is good in it is kept in any case.
-    fn judge_message(&mut self, group: &GroupId, bytes: &[u8], now: UnixMillis) -> (Verdict, Vec<Permitted>) {
-        let Ok(frames) = wire::decode_batch(bytes) else { return (Verdict::Reject, Vec::new()) };
+    /// of its records', and waits where one of them does; what is good in it is kept in any case.
+    fn judge_message(
+        &mut self,
+        handle: GossipHandle,
+        group: &GroupId,
+        bytes: &[u8],
+        now: UnixMillis,
+    ) -> (Option<Verdict>, Vec<Permitted>) {
+        let Ok(frames) = wire::decode_batch(bytes) else { return (Some(Verdict::Reject), Vec::new()) };
         if frames.iter().any(|frame| frame.header().group != *group) {
-            return (Verdict::Reject, Vec::new());
+            return (Some(Verdict::Reject), Vec::new());
         }
         if self.store_failed || self.appending() + frames.len() > MAX_APPENDING {
-            return (Verdict::Ignore, Vec::new());
+            return (Some(Verdict::Ignore), Vec::new());
         }
-        let (mut rejected, mut ignored) = (false, false);
+        let (mut rejected, mut ignored, mut early) = (false, false, false);
         let mut permitted = Vec::with_capacity(frames.len());
         for frame in frames {
-            match self.judge_record(frame, now) {
+            match self.judge_record(frame, handle, now) {
                 Ok(record) => permitted.push(record),
                 Err(Unfit::Known) => {}
+                Err(Unfit::Early) => early = true,
                 Err(Unfit::Useless) => ignored = true,
                 Err(Unfit::Invalid) => rejected = true,
             }
         }
-        let verdict = match (rejected, ignored || permitted.is_empty()) {
+        let verdict = match (rejected, ignored || (permitted.is_empty() && !early)) {
             (true, _) => Verdict::Reject,
             (false, true) => Verdict::Ignore,
+            (false, false) if early => return (None, permitted),
             (false, false) => Verdict::Accept,
         };
-        (verdict, permitted)
+        if early {
+            self.held.forget(handle);
+        }
+        (Some(verdict), permitted)
     }
 
-    fn judge_record(&mut self, frame: Frame, now: UnixMillis) -> Result<Permitted, Unfit> {
+    fn judge_record(&mut self, frame: Frame, message: GossipHandle, now: UnixMillis) -> Result<Permitted, Unfit> {
         if self.recent.contains(&frame.id()) {
             return Err(Unfit::Known);
         }
@@ -80,7 +98,7 @@ impl State {
         let Ok(record) = Verified::check(frame, self.roster.unit()) else {
             return Err(Unfit::Invalid);
         };
-        self.judge_verified(record, now, Source::Gossip)
+        self.judge_verified(record, now, Source::Gossip(message))
     }
 
     pub(super) fn judge_verified(
@@ -91,9 +109,18 @@ impl State {
     ) -> Result<Permitted, Unfit> {
         let header = record.frame().header();
         if !self.roster.holds(&header.group, header.charter_version, header.sheet_version) {
-            self.held.hold(record);
-            // It may be asked for again: a newer roster may come, or what is held be pushed out.
-            return Err(if source == Source::Session { Unfit::Known } else { Unfit::Useless });
+            let (message, since) = match source {
+                Source::Gossip(message) => (Some(message), now),
+                Source::Session => (None, now),
+                Source::Held(message, since) => (message, since),
+            };
+            let is_verdict_held = self.held.hold(record, message, since);
+            // A session may ask for it again: a newer roster may come, or what is held be pushed out.
+            return Err(match source {
+                Source::Session => Unfit::Known,
+                _ if is_verdict_held => Unfit::Early,
+                _ => Unfit::Useless,
+            });
         }
         let (author, time, id) = (header.author, header.time, record.frame().id());
         match Permitted::judge(record, &self.roster, now.0) {
@@ -151,6 +178,7 @@ impl State {
             return sync_effects(self.sync.close(session));
         }
         let mut permitted = Vec::with_capacity(records.len());
+        let mut effects = Vec::new();
         for record in records {
             let frame = record.frame();
             let name = SyncId::new(frame.header().time, &frame.id());
@@ -158,15 +186,65 @@ impl State {
                 continue;
             }
             match self.judge_brought(record, now) {
-                Ok(record) => permitted.push(record),
+                Ok(record) => {
+                    self.relay(&record, now);
+                    permitted.push(record);
+                }
                 Err(Unfit::Useless | Unfit::Invalid) => self.sync.refuse(group, name),
-                Err(Unfit::Known) => {}
+                Err(Unfit::Known | Unfit::Early) => {}
             }
         }
         match self.append(permitted, Some((session, last))) {
-            Some(append) => vec![append],
-            None => sync_effects(self.sync.brought(session, 0, last)),
+            Some(append) => effects.push(append),
+            None => effects.extend(sync_effects(self.sync.brought(session, 0, last))),
         }
+        effects.extend(self.publish(group));
+        effects
+    }
+
+    /// Judges anew what was held for a newer roster, and gives the verdicts that have waited for it.
+    pub(super) fn judge_held(&mut self, now: UnixMillis) -> Vec<Effect> {
+        let mut permitted = Vec::new();
+        let mut effects = Vec::new();
+        // No verdict: it waits on.
+        let mut verdicts: BTreeMap<GossipHandle, Option<Verdict>> = BTreeMap::new();
+        for Waiting { record, message, since } in self.held.release() {
+            let group = record.frame().header().group.clone();
+            let judged = self.judge_verified(record, now, Source::Held(message, since));
+            let verdict = match &judged {
+                Ok(_) | Err(Unfit::Known) => Some(Verdict::Accept),
+                Err(Unfit::Early) => None,
+                Err(Unfit::Useless) => Some(Verdict::Ignore),
+                Err(Unfit::Invalid) => Some(Verdict::Reject),
+            };
+            match message {
+                Some(message) => {
+                    let so_far = verdicts.get(&message).copied().unwrap_or(verdict);
+                    verdicts.insert(message, worse(so_far, verdict));
+                }
+                None => {
+                    if let Ok(record) = &judged {
+                        self.relay(record, now);
+                        effects.extend(self.publish(&group));
+                    }
+                }
+            }
+            permitted.extend(judged);
+        }
+        for (handle, verdict) in verdicts {
+            if let Some(verdict) = verdict {
+                self.held.forget(handle);
+                effects.push(Effect::Verdict { handle, verdict });
+            }
+        }
+        effects.extend(self.append(permitted, None));
+        effects
+    }
+
+    /// Gives up on verdicts that have waited too long.
+    pub(super) fn give_verdicts_up(&mut self, now: UnixMillis) -> Vec<Effect> {
+        let overdue = self.held.overdue(now).into_iter();
+        overdue.map(|handle| Effect::Verdict { handle, verdict: Verdict::Ignore }).collect()
     }
 
     /// As [`State::judge_record`], but for a session's records: the session bounds them, not their authors' buckets.
@@ -176,4 +254,15 @@ impl State {
         }
         self.judge_verified(record, now, Source::Session)
     }
+}
+
+/// Returns the worse of two verdicts on records of one message; where one waits, so does the whole, unless it is invalid.
+fn worse(one: Option<Verdict>, other: Option<Verdict>) -> Option<Verdict> {
+    let rank = |verdict: Option<Verdict>| match verdict {
+        Some(Verdict::Accept) => 0,
+        Some(Verdict::Ignore) => 1,
+        None => 2,
+        Some(Verdict::Reject) => 3,
+    };
+    if rank(one) >= rank(other) { one } else { other }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use muster_roles::{Accepted, Refusal, Roster};
 
-use super::receive::Source;
 use super::{MAX_EARLY_DOCUMENTS, State};
 use crate::engine::io::{Effect, Notice};
 use crate::engine::time::UnixMillis;
@@ -45,13 +44,7 @@ impl State {
             let members = self.roster.members().len();
             effects.push(Effect::Notice(Notice::RosterUpdated { version: self.roster.version(), members }));
         }
-        let mut permitted = Vec::new();
-        for record in self.held.release() {
-            if let Ok(record) = self.judge_verified(record, now, Source::Gossip) {
-                permitted.push(record);
-            }
-        }
-        effects.extend(self.append(permitted, None));
+        effects.extend(self.judge_held(now));
         effects
     }
 }

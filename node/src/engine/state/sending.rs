@@ -4,9 +4,14 @@ use muster_roles::GroupId;
 
 use super::{State, sync_effects};
 use crate::engine::io::{Effect, Notice, PublishOutcome};
+use crate::engine::policy::Permitted;
 use crate::engine::store::Stored;
 use crate::engine::sync::{SessionId, SyncEffect, SyncId};
+use crate::engine::time::UnixMillis;
 use crate::engine::wire::Frame;
+
+/// Records no older than this are gossip's business still, whichever way they have come; in milliseconds.
+const RELAY_MS: u64 = 10_000;
 
 impl State {
     /// Takes in a record that already waited when the node was last stopped.
@@ -26,12 +31,24 @@ impl State {
         }
     }
 
+    /// Takes in a young record of somebody else's that came beside gossip, to be published too: whoever is further on
+    /// hears of it as soon as of any other. What gossip has carried already, it does not carry twice.
+    ///
+    /// Others' rates hold here as well, so that no member can have more carried this way than by gossip.
+    pub(super) fn relay(&mut self, record: &Permitted, now: UnixMillis) {
+        let header = record.frame().header();
+        if header.time.ms() >= now.0.saturating_sub(RELAY_MS) && self.limiter.admit(&header.author, now) {
+            let name = SyncId::new(header.time, &record.frame().id());
+            self.outbox.relay(&header.group, name, record.frame().bytes().clone());
+        }
+    }
+
     pub(super) fn publish(&mut self, group: &GroupId) -> Option<Effect> {
         let message = self.outbox.next_message(group)?;
         Some(Effect::Publish { group: group.clone(), message })
     }
 
-    pub(super) fn on_published(&mut self, group: &GroupId, outcome: PublishOutcome) -> Vec<Effect> {
+    pub(super) fn on_published(&mut self, group: &GroupId, outcome: PublishOutcome, now: UnixMillis) -> Vec<Effect> {
         let names = self.outbox.answered(group, outcome);
         let mut effects: Vec<Effect> = match outcome {
             PublishOutcome::Sent => self.on_sent(group, &names),
@@ -45,7 +62,7 @@ impl State {
         effects.extend(self.publish(group));
         if outcome == PublishOutcome::Dropped {
             // It did not reach everyone: the members that may lack it are compared with.
-            effects.extend(sync_effects(self.sync.wish_all(None)));
+            effects.extend(sync_effects(self.sync.lost_to_some(now)));
         }
         effects
     }

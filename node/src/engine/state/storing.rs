@@ -102,11 +102,29 @@ impl State {
         if batch.left > 0 {
             return Vec::new();
         }
-        match self.appending.pop_front() {
+        let mut effects = match self.appending.pop_front() {
             Some(Batch { session: Some((session, last)), new, .. }) => {
                 sync_effects(self.sync.brought(session, new, last))
             }
             _ => Vec::new(),
+        };
+        self.meeting.values_mut().for_each(|left| *left -= 1);
+        let ready: Vec<PublicKey> =
+            self.meeting.extract_if(.., |_, left| *left == 0).map(|(member, _)| member).collect();
+        for member in ready {
+            effects.extend(sync_effects(self.sync.meet(&self.me, member)));
         }
+        effects
+    }
+
+    /// A member has come, or can hear now what is forwarded: it is compared with, to find what passed by before.
+    ///
+    /// What is just being stored is waited for, for only what is stored is compared.
+    pub(super) fn meet(&mut self, member: PublicKey) -> Vec<Effect> {
+        if self.appending.is_empty() {
+            return sync_effects(self.sync.meet(&self.me, member));
+        }
+        self.meeting.insert(member, self.appending.len());
+        Vec::new()
     }
 }

@@ -23,6 +23,9 @@ fn name(ms: u64, n: u64) -> SyncId {
 
 const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 
+/// When members came that are not just meeting.
+const LONG_AGO: UnixMillis = UnixMillis(NOW.0 - MEETING_MS);
+
 /// A node that carries one group and holds these.
 fn node(names: impl IntoIterator<Item = SyncId>) -> Sync {
     let mut sync = Sync::default();
@@ -37,10 +40,12 @@ fn node(names: impl IntoIterator<Item = SyncId>) -> Sync {
 fn play(leader: &mut Sync, follower: &mut Sync) -> (Vec<SyncId>, usize) {
     let (a, b) = (key(1), key(2));
     let (one, two) = (SessionId(1), SessionId(2));
-    leader.connected.insert(b);
-    follower.connected.insert(a);
-    let mut to_follower: VecDeque<SyncEffect> = leader.opened(one, b, true, &a, NOW, &Unsent::default()).into();
-    let mut to_leader: VecDeque<SyncEffect> = follower.opened(two, a, false, &b, NOW, &Unsent::default()).into();
+    for (node, other) in [(&mut *leader, b), (&mut *follower, a)] {
+        node.connected.entry(other).or_insert(LONG_AGO);
+    }
+    let now = (NOW, NOW);
+    let mut to_follower: VecDeque<SyncEffect> = leader.opened(one, b, true, &a, now, &Unsent::default()).into();
+    let mut to_leader: VecDeque<SyncEffect> = follower.opened(two, a, false, &b, now, &Unsent::default()).into();
     let (mut wanted, mut frames) = (Vec::new(), 0);
     loop {
         if let Some(effect) = to_follower.pop_front() {
@@ -118,6 +123,42 @@ fn the_week_is_compared_and_not_what_gossip_still_carries() {
     assert_eq!(play(&mut node([]), &mut node([old, young, due])).0, [due]);
 }
 
+#[test]
+fn members_that_are_just_meeting_compare_what_is_young_too() {
+    let young = name(NOW.0 - 1, 2);
+    let ahead = name(NOW.0 + 30_000, 3);
+    let mut here = node([]);
+    here.connected.insert(key(2), UnixMillis(NOW.0 - MEETING_MS + 1));
+    assert_eq!(play(&mut here, &mut node([young, ahead])).0, [ahead, young]);
+}
+
+#[test]
+fn a_member_that_says_what_it_listens_to_while_a_session_with_it_begins_is_compared_with_once() {
+    let (me, peer) = (key(1).min(key(2)), key(1).max(key(2)));
+    let mut sync = node([]);
+    sync.member_up(&me, peer, NOW);
+    assert_eq!(sync.meet(&me, peer), [SyncEffect::Open(peer)]);
+    assert!(sync.meet(&me, peer).is_empty());
+    let frames = sync.opened(SessionId(1), peer, true, &me, (NOW, NOW), &Unsent::default());
+    assert!(matches!(frames[..], [SyncEffect::Send(..)]));
+    assert!(sync.due.is_empty());
+    // What was forwarded since may have passed it by.
+    assert!(sync.meet(&me, peer).is_empty());
+    assert_eq!(sync.due, [peer]);
+}
+
+#[test]
+fn what_gossip_has_lost_is_looked_for_again_when_it_is_old_enough() {
+    let (me, peer) = (key(1), key(2));
+    let mut sync = node([]);
+    sync.connected.insert(peer, LONG_AGO);
+    assert_eq!(sync.lost(peer, NOW), [SyncEffect::Open(peer)]);
+    sync.opened(SessionId(1), peer, true, &me, (NOW, NOW), &Unsent::default());
+    sync.closed(SessionId(1), NOW);
+    assert!(sync.tick(UnixMillis(NOW.0 + GOSSIP_LEAD_MS), 0).is_empty());
+    assert_eq!(sync.tick(UnixMillis(NOW.0 + REPAIR_MS), 0), [SyncEffect::Open(peer)]);
+}
+
 /// The same node, which has dropped everything older than this.
 fn keeping_since(mut sync: Sync, ms: u64) -> Sync {
     sync.drop_below(|_| Timestamp::from_ms(ms));
@@ -155,8 +196,8 @@ fn who_keeps_less_still_gets_what_is_newer() {
 fn a_floor_that_does_not_rise_ends_the_session() {
     for from in [0, NOW.0 - RETENTION_MS] {
         let mut sync = node([]);
-        sync.connected.insert(key(2));
-        sync.opened(SessionId(1), key(2), true, &key(1), NOW, &Unsent::default());
+        sync.connected.insert(key(2), LONG_AGO);
+        sync.opened(SessionId(1), key(2), true, &key(1), (NOW, NOW), &Unsent::default());
         let since = Frame::Since { group: army(), from: Timestamp::from_ms(from) };
         assert_eq!(sync.frame(SessionId(1), &since.encode()), [SyncEffect::Close(SessionId(1))]);
     }
@@ -175,10 +216,10 @@ fn a_group_that_the_other_does_not_carry_is_left_alone() {
 fn a_node_leads_one_session_at_a_time() {
     let mut sync = node([]);
     let (me, peers) = (key(1), [key(2), key(3), key(4)]);
-    sync.connected.extend(peers);
+    sync.connected.extend(peers.map(|peer| (peer, LONG_AGO)));
     let opened: Vec<SyncEffect> = peers.iter().flat_map(|peer| sync.wish(*peer)).collect();
     assert_eq!(opened, [SyncEffect::Open(peers[0])]);
-    sync.opened(SessionId(1), peers[0], true, &me, NOW, &Unsent::default());
+    sync.opened(SessionId(1), peers[0], true, &me, (NOW, NOW), &Unsent::default());
     assert!(sync.wish(peers[1]).is_empty());
     assert_eq!(sync.closed(SessionId(1), NOW), [SyncEffect::Open(peers[1])]);
 }
@@ -187,9 +228,9 @@ fn a_node_leads_one_session_at_a_time() {
 fn where_both_open_at_once_the_one_that_the_lower_key_leads_goes_on() {
     for (me, peer) in [(key(1), key(2)), (key(2), key(1))] {
         let mut sync = node([]);
-        sync.connected.insert(peer);
-        sync.opened(SessionId(1), peer, true, &me, NOW, &Unsent::default());
-        let effects = sync.opened(SessionId(2), peer, false, &me, NOW, &Unsent::default());
+        sync.connected.insert(peer, LONG_AGO);
+        sync.opened(SessionId(1), peer, true, &me, (NOW, NOW), &Unsent::default());
+        let effects = sync.opened(SessionId(2), peer, false, &me, (NOW, NOW), &Unsent::default());
         let closed = if me < peer { SessionId(2) } else { SessionId(1) };
         assert_eq!(effects, [SyncEffect::Close(closed)]);
         assert_eq!(sync.sessions.len(), 1);
@@ -199,29 +240,29 @@ fn where_both_open_at_once_the_one_that_the_lower_key_leads_goes_on() {
 #[test]
 fn a_session_that_was_led_and_broke_is_led_again_in_a_moment() {
     let peer = key(2);
-    let later = UnixMillis(NOW.0 + SECOND_LOOK_MS);
+    let later = UnixMillis(NOW.0 + REPAIR_MS);
     let broken: [fn(&mut Sync); 3] = [
         |sync| drop(sync.not_opened(&key(2), NOW)),
         |sync| {
-            sync.opened(SessionId(1), key(2), true, &key(1), NOW, &Unsent::default());
+            sync.opened(SessionId(1), key(2), true, &key(1), (NOW, NOW), &Unsent::default());
             sync.closed(SessionId(1), NOW);
         },
         |sync| {
             // The member has a stream open that this side had not seen end.
-            sync.opened(SessionId(1), key(2), false, &key(1), NOW, &Unsent::default());
-            sync.opened(SessionId(2), key(2), true, &key(3), NOW, &Unsent::default());
+            sync.opened(SessionId(1), key(2), false, &key(1), (NOW, NOW), &Unsent::default());
+            sync.opened(SessionId(2), key(2), true, &key(3), (NOW, NOW), &Unsent::default());
             sync.closed(SessionId(1), NOW);
         },
     ];
     for break_it in broken {
         let mut sync = node([]);
-        sync.connected.insert(peer);
+        sync.connected.insert(peer, LONG_AGO);
         assert_eq!(sync.wish(peer), [SyncEffect::Open(peer)]);
         break_it(&mut sync);
         assert!(sync.tick(NOW, 0).is_empty(), "not at once");
         assert_eq!(sync.tick(later, 0), [SyncEffect::Open(peer)]);
         sync.member_down(&peer);
-        assert!(sync.not_opened(&peer, later).is_empty() && sync.second_looks.is_empty(), "it has gone");
+        assert!(sync.not_opened(&peer, later).is_empty() && sync.later.is_empty(), "it has gone");
     }
 }
 
@@ -231,8 +272,8 @@ fn sessions_are_bounded() {
     let me = key(1);
     for n in 0..20 {
         let peer = key(n + 2);
-        sync.connected.insert(peer);
-        sync.opened(SessionId(u64::from(n)), peer, false, &me, NOW, &Unsent::default());
+        sync.connected.insert(peer, LONG_AGO);
+        sync.opened(SessionId(u64::from(n)), peer, false, &me, (NOW, NOW), &Unsent::default());
     }
     assert_eq!(sync.sessions.len(), MAX_SESSIONS);
 }
@@ -245,8 +286,8 @@ fn frames_that_nobody_waits_for_end_the_session() {
     ];
     for frame in unasked {
         let mut sync = node([]);
-        sync.connected.insert(key(2));
-        sync.opened(SessionId(1), key(2), false, &key(1), NOW, &Unsent::default());
+        sync.connected.insert(key(2), LONG_AGO);
+        sync.opened(SessionId(1), key(2), false, &key(1), (NOW, NOW), &Unsent::default());
         assert_eq!(sync.frame(SessionId(1), &frame.encode()), [SyncEffect::Close(SessionId(1))]);
     }
 }
@@ -331,8 +372,8 @@ proptest! {
     #[test]
     fn a_hostile_round_never_panics(round in proptest::collection::vec(any::<u8>(), 0..400), leads in any::<bool>()) {
         let mut sync = node((0..100).map(|n| name(NOW.0 - 10_000 - n, n)));
-        sync.connected.insert(key(2));
-        sync.opened(SessionId(1), key(2), leads, &key(1), NOW, &Unsent::default());
+        sync.connected.insert(key(2), LONG_AGO);
+        sync.opened(SessionId(1), key(2), leads, &key(1), (NOW, NOW), &Unsent::default());
         let round = [&[0x61][..], &round].concat();
         let frame = if leads {
             Frame::Compared { group: army(), round }
