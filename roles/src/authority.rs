@@ -77,6 +77,17 @@ impl Authority {
         Self { keys: vec![key], threshold: 1 }
     }
 
+    /// The authority of these keys, in whatever order they are given.
+    ///
+    /// # Errors
+    /// If there are too many or one of them twice, or the threshold is 0 or more than there are keys.
+    pub(crate) fn new(keys: &[PublicKey], threshold: u32) -> Result<Self, InvalidDocument> {
+        let mut keys = keys.to_vec();
+        keys.sort_unstable();
+        let authority = Self { keys, threshold };
+        authority.check().map(|()| authority)
+    }
+
     #[cfg(test)]
     pub(crate) fn of(keys: Vec<PublicKey>, threshold: u32) -> Self {
         Self { keys, threshold }
@@ -106,7 +117,11 @@ impl Authority {
     pub(crate) fn check(&self) -> Result<(), InvalidDocument> {
         let ascending = self.keys.is_sorted_by(|a, b| a < b);
         let reachable = usize::try_from(self.threshold).is_ok_and(|n| (1..=self.keys.len()).contains(&n));
-        if ascending && reachable { Ok(()) } else { Err(InvalidDocument::Authority) }
+        if ascending && reachable && self.keys.len() <= MAX_AUTHORITY_KEYS {
+            Ok(())
+        } else {
+            Err(InvalidDocument::Authority)
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use thiserror::Error;
 use crate::authority::UnitId;
 use crate::document::MAX_MEMBERS_PER_DOCUMENT;
 use crate::name::{GroupId, MAX_GROUP_LEN, MAX_NAME_LEN, MAX_UNIT_NAME_CHARS, MemberName};
+use crate::proposal::MAX_PROPOSAL_LEN;
 use crate::signed::MAX_DOCUMENT_LEN;
 
 /// Why a text is not a name.
@@ -183,7 +184,7 @@ pub enum EditError {
         own: GroupId,
     },
     /// One signer where several must sign.
-    #[error("this unit's authority takes {threshold} signatures, and one was given")]
+    #[error("this takes {threshold} signatures of the unit's authority, and one was given")]
     SeveralMustSign {
         /// How many must sign.
         threshold: u32,
@@ -234,12 +235,9 @@ pub enum EditError {
         /// The name asked for.
         name: String,
     },
-    /// The signer does not hold the key that it would have to share.
-    #[error("this role key cannot open the current group key of {group}, so it cannot share it")]
-    NoGroupKey {
-        /// The group.
-        group: GroupId,
-    },
+    /// The authority and the commander asked for are those there are.
+    #[error("this is the authority and the commander already")]
+    NothingChanges,
     /// What the document would say makes no sense.
     #[error(transparent)]
     Invalid(#[from] InvalidDocument),
@@ -255,6 +253,89 @@ pub enum EditError {
         #[source]
         reason: SealError,
     },
+}
+
+/// Why a proposal cannot be read, signed or joined with another.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ProposalError {
+    /// Longer than any proposal.
+    #[error("{found} bytes, a proposal has at most {MAX_PROPOSAL_LEN}")]
+    TooLong {
+        /// Its length.
+        found: usize,
+    },
+    /// The bytes are no proposal.
+    #[error("not a proposal")]
+    Malformed(#[source] DecodeError),
+    /// One of its documents is none.
+    #[error("document {position} of the proposal is refused")]
+    Document {
+        /// Its place, from 1.
+        position: usize,
+        /// Why.
+        #[source]
+        reason: DecodeError,
+    },
+    /// Its documents are no one change: none, of several units, twice the same, or out of order.
+    #[error("its documents do not make one change")]
+    NotOneChange,
+    /// It is about another unit.
+    #[error("it is about another unit ({found})")]
+    OtherUnit {
+        /// The unit it is about.
+        found: UnitId,
+    },
+    /// What it proposes is so already.
+    #[error("it is in force already")]
+    InForce,
+    /// The roster has changed since it was made.
+    #[error("the roster has changed since it was made: {group} has version {has} already")]
+    Outdated {
+        /// The group whose document has moved on, `heads` for the charter.
+        group: GroupId,
+        /// The version in force.
+        has: u64,
+    },
+    /// It was made on a newer roster than is here.
+    #[error("it was made on a newer roster: its version {found} for {group} follows one that is not here yet")]
+    Ahead {
+        /// The group, `heads` for the charter.
+        group: GroupId,
+        /// The version proposed.
+        found: u64,
+    },
+    /// It is older than the history that is kept.
+    #[error("it was made over 7 days ago")]
+    TooOld,
+    /// It was made too far ahead of now.
+    #[error("it was made {} s in the future", .ahead_ms / 1_000)]
+    FromTheFuture {
+        /// How far ahead.
+        ahead_ms: u64,
+    },
+    /// The key's signature counts for nothing in it.
+    #[error("the signature of this role key does not count: it is none of the authority's")]
+    NotASigner,
+    /// The key has signed it.
+    #[error("this role key has signed it already")]
+    SignedAlready,
+    /// Two proposals that propose different things.
+    #[error("the two proposals are not about the same change")]
+    Different,
+}
+
+impl ProposalError {
+    /// What to do about it, where there is something.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Outdated { .. } | Self::TooOld => Some("make the change anew on the roster of today".into()),
+            Self::Ahead { .. } => Some("let this device meet the others first: muster start".into()),
+            Self::NotASigner => Some("see whose signatures count: muster authority show".into()),
+            Self::SignedAlready => Some("hand the file to another holder of the authority's keys".into()),
+            _ => None,
+        }
+    }
 }
 
 impl EditError {
@@ -276,7 +357,13 @@ impl EditError {
                 "give each device a key of its own, or remove the present member first: muster member remove {name}"
             )),
             Self::UnknownMember { .. } => Some("see who is in the unit: muster member list".into()),
-            Self::NoGroupKey { .. } => Some("begin new epochs first: muster rekey".into()),
+            Self::CommanderStays { .. } => {
+                Some("put another in its place: muster authority set --threshold K KEY… --commander NAME".into())
+            }
+            Self::SeveralMustSign { .. } => {
+                Some("write it as a proposal for the others to sign: --proposal FILE".into())
+            }
+            Self::NothingChanges => Some("see what there is: muster authority show".into()),
             _ => None,
         }
     }

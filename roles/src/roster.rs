@@ -27,7 +27,7 @@ use crate::document::{Charter, Document, SealedKeyring, Sheet, TroopDef};
 use crate::error::{DecodeError, Refusal, RosterError};
 use crate::name::GroupId;
 use crate::signed::{DocumentId, Signed};
-use crate::standing::{Member, Standing};
+use crate::standing::{Member, Moment, Standing};
 use crate::timeline::Timeline;
 use crate::timestamp::Timestamp;
 use crate::wire;
@@ -337,6 +337,15 @@ impl Roster {
             Signed::Sheet(sheet) if sheet.body.group() == group => Some(&sheet.body),
             _ => None,
         })
+    }
+
+    /// Whether a document that says the same, whoever signed it, is kept.
+    pub(crate) fn has_payload(&self, document: &Signed) -> bool {
+        self.kept.values().any(|kept| kept.payload_hash() == document.payload_hash())
+    }
+
+    pub(crate) fn moment(&self) -> &Moment {
+        self.timeline.current()
     }
 
     pub(crate) fn timeline(&self) -> &Timeline {

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::authority::{MAX_AUTHORITY_KEYS, UnitId};
 use crate::document::{Charter, CharterText, Document, Sheet, SheetText};
 use crate::error::{DecodeError, InvalidDocument};
+use crate::name::GroupId;
 use crate::timestamp::Timestamp;
 use crate::wire::{self, WireKey};
 
@@ -92,8 +93,19 @@ pub(crate) enum Signed {
 }
 
 impl Signed {
-    /// Reads a document and checks its signatures.
+    /// Reads a document and checks its signatures, of which a charter needs those of the authority that it names.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let document = Self::read(bytes)?;
+        match &document {
+            Self::Charter(charter) if !charter.body.authority().satisfied_by(&charter.signers) => {
+                Err(DecodeError::UnderSigned { found: charter.signers.len() })
+            }
+            _ => Ok(document),
+        }
+    }
+
+    /// Reads a document that may still lack signatures, and checks those it has.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
         if bytes.len() > MAX_DOCUMENT_LEN {
             return Err(DecodeError::TooLong { found: bytes.len() });
         }
@@ -108,11 +120,7 @@ impl Signed {
         let bytes = bytes.into();
         Ok(match text {
             Payload::Charter(text) => {
-                let body = Charter::check(text)?;
-                if !body.authority().satisfied_by(&signers) {
-                    return Err(DecodeError::UnderSigned { found: signers.len() });
-                }
-                Self::Charter(Arc::new(Envelope { id, bytes, tie, signers, body }))
+                Self::Charter(Arc::new(Envelope { id, bytes, tie, signers, body: Charter::check(text)? }))
             }
             Payload::Sheet(text) => {
                 Self::Sheet(Arc::new(Envelope { id, bytes, tie, signers, body: Sheet::check(text)? }))
@@ -134,10 +142,33 @@ impl Signed {
         }
     }
 
+    pub(crate) fn signers(&self) -> &[PublicKey] {
+        match self {
+            Self::Charter(charter) => &charter.signers,
+            Self::Sheet(sheet) => &sheet.signers,
+        }
+    }
+
+    /// SHA-256 of what was signed: equal for documents that differ in their signatures only.
+    pub(crate) fn payload_hash(&self) -> &[u8; 32] {
+        match self {
+            Self::Charter(charter) => &charter.tie.0,
+            Self::Sheet(sheet) => &sheet.tie.0,
+        }
+    }
+
     fn document(&self) -> &dyn Document {
         match self {
             Self::Charter(charter) => &charter.body,
             Self::Sheet(sheet) => &sheet.body,
+        }
+    }
+
+    /// The group whose key it holds: `heads` for a charter.
+    pub(crate) fn group(&self) -> GroupId {
+        match self {
+            Self::Charter(_) => GroupId::heads(),
+            Self::Sheet(sheet) => sheet.body.group().clone(),
         }
     }
 
@@ -219,6 +250,28 @@ pub(crate) fn sign(payload: Payload, signers: &[&Identity]) -> Result<Vec<u8>, I
         .collect();
     signatures.sort_unstable_by_key(|signature| signature.0.0);
     Ok(wire::to_cbor(&WireEnvelope(FORMAT, &bytes, signatures)))
+}
+
+/// Adds a signature to a document; one that has it stays as it is.
+pub(crate) fn add_signature(bytes: &[u8], signer: &Identity) -> Result<Vec<u8>, DecodeError> {
+    let WireEnvelope(format, payload, mut signatures) = wire::from_cbor(bytes)?;
+    let text: Payload = wire::from_cbor(payload)?;
+    if !signatures.iter().any(|signature| signature.0.0 == signer.public()) {
+        let signature = *signer.sign(&[text.domain(), payload].concat()).as_bytes();
+        signatures.push(WireSignature(WireKey(signer.public()), ByteArray::new(signature)));
+    }
+    signatures.sort_unstable_by_key(|signature| signature.0.0);
+    Ok(wire::to_cbor(&WireEnvelope(format, payload, signatures)))
+}
+
+/// A document with the signatures of two that say the same.
+pub(crate) fn join_signatures(one: &[u8], other: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let WireEnvelope(format, payload, mut signatures) = wire::from_cbor(one)?;
+    let WireEnvelope(_, _, more) = wire::from_cbor(other)?;
+    signatures.extend(more);
+    signatures.sort_unstable_by_key(|signature| signature.0.0);
+    signatures.dedup_by_key(|signature| signature.0.0);
+    Ok(wire::to_cbor(&WireEnvelope(format, payload, signatures)))
 }
 
 #[cfg(test)]

@@ -122,11 +122,11 @@ fn junk() -> impl Strategy<Value = Recipe> {
     ]
 }
 
-/// The founding sheets and up to twenty other documents, in two orders, the second with repetitions.
+/// The founding documents and up to twenty other documents, in two orders, the second with repetitions.
 fn two_orders() -> impl Strategy<Value = (Vec<Recipe>, Vec<Recipe>)> {
     let one = prop_oneof![4 => a_charter(), 5 => a_sheet(), 1 => junk()];
     prop::collection::vec(one, 0..20).prop_flat_map(|others| {
-        let recipes: Vec<_> = (1..=TROOPS.len()).map(Recipe::Founding).chain(others).collect();
+        let recipes: Vec<_> = (1..founding().len()).map(Recipe::Founding).chain(others).collect();
         let twice: Vec<_> = recipes.iter().chain(recipes.iter().step_by(3)).cloned().collect();
         (Just(recipes).prop_shuffle(), Just(twice).prop_shuffle())
     })
