@@ -163,7 +163,7 @@ fn the_roster_is_shown_with_words_versions_letters_and_members() {
     let squeezed: Vec<String> =
         shown.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     for line in
-        ["unit Brigade", "GROUP LETTER EPOCH VERSION", "heads 1 3", "navy :n 1 1", "airforce :a 1 1", "army :r 1 3"]
+        ["unit Brigade", "GROUP LETTER EPOCH VERSION", "heads 1 4", "navy :n 1 1", "airforce :a 1 1", "army :r 1 3"]
     {
         assert!(squeezed.iter().any(|shown| shown == line), "{line} in\n{shown}");
     }

@@ -88,7 +88,7 @@ fn groups_come_from_flags_or_the_environment() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     for home in ["a", "b"] {
         let shown = ground.muster(&format!("--home {home} roster show --json")).done();
-        let groups = r#""groups":[{"group":"heads","letter":null,"epoch":1,"version":1},{"group":"red","letter":"x","epoch":1,"version":1},{"group":"blue","letter":"y","epoch":1,"version":1}]"#;
+        let groups = r#""groups":[{"group":"heads","letter":null,"epoch":1,"version":2},{"group":"red","letter":"x","epoch":1,"version":1},{"group":"blue","letter":"y","epoch":1,"version":1}]"#;
         assert!(shown.contains(groups), "{shown}");
     }
 }
