@@ -4,7 +4,8 @@
 //! order in which they came; `timeline.rs` states that function. Documents are in one of two places:
 //! * **kept**: the first charter and every change of authority, for ever; whatever is in force now or was within the
 //!   last 7 days; and each troop's newest sheet by the authority, to fall back on when a leader loses its
-//!   office. These are stored, counted in the digest and given to others.
+//!   office, unless its epoch ended before those days. These are stored, counted in the digest and given to others.
+//!   No group key outlives its epoch by more than those days in them, for the charters kept for ever hold none.
 //! * **in reserve**: the last few that were properly signed, but that nobody entitled has signed or that newer ones
 //!   outdo. A document to come may bring them into force: a charter that names their signer, say. The reserve is
 //!   bounded and not stored, as nothing depends on it that the others would not send again.

@@ -56,7 +56,8 @@ pub(crate) struct Timeline {
     pub(crate) chain: Vec<SignedCharter>,
     past: Vec<Moment>,
     current: Moment,
-    /// For each troop the newest sheet by the authority, which comes into force if its leader's falls away.
+    /// For each troop the newest sheet by the authority, which comes into force if its leader's falls away; none
+    /// where its epoch ended before the history began.
     fallbacks: Vec<SignedSheet>,
     /// Every charter accepted, by ascending rank.
     accepted: Vec<SignedCharter>,
@@ -80,7 +81,7 @@ impl Timeline {
         let accepted = accepted(&chain, charters);
         let mut past = moments(&accepted, &sheets, start);
         let current = past.pop()?;
-        let fallbacks = fallbacks(&current.charter.body, &sheets);
+        let fallbacks = fallbacks(&current.charter.body, &sheets, past.iter().chain([&current]));
         Some(Self { chain, past, current, fallbacks, accepted })
     }
 
@@ -218,8 +219,21 @@ fn sheets_at(entitled: &[Vec<&SignedSheet>], time: Timestamp) -> Vec<SignedSheet
     in_force
 }
 
-fn fallbacks(charter: &Charter, sheets: &Sheets) -> Vec<SignedSheet> {
-    let by_authority = |sheet: &&SignedSheet| charter.authority().satisfied_by(&sheet.signers);
+/// For each troop the newest sheet by the authority, unless its epoch ended before the history began.
+///
+/// An older one would keep a group key alive whose records are long gone. The authority signs the sheet of a troop
+/// whose leader it removes in the same change, so that what is left to fall back on is not needed then.
+fn fallbacks<'a>(charter: &Charter, sheets: &Sheets, moments: impl Iterator<Item = &'a Moment>) -> Vec<SignedSheet> {
+    let mut oldest = BTreeMap::<&GroupId, Timestamp>::new();
+    for sheet in moments.flat_map(|moment| &moment.sheets) {
+        let since = sheet.body.keyring().since();
+        oldest.entry(sheet.body.group()).and_modify(|oldest| *oldest = since.min(*oldest)).or_insert(since);
+    }
+    let is_young = |sheet: &SignedSheet| {
+        let oldest = oldest.get(sheet.body.group());
+        oldest.is_none_or(|oldest| *oldest <= sheet.body.keyring().since())
+    };
+    let by_authority = |sheet: &&SignedSheet| charter.authority().satisfied_by(&sheet.signers) && is_young(sheet);
     let newest = |sheets: Vec<&SignedSheet>| sheets.into_iter().rfind(by_authority).map(Arc::clone);
     entitled_by(charter, sheets).into_iter().filter_map(newest).collect()
 }

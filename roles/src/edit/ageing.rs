@@ -70,3 +70,6 @@ pub fn due_rekey(roster: &Roster, signer: &Identity, now: Timestamp) -> Result<O
     let payloads = Editor::new(roster, signer, right, now).rekey(due)?;
     Ok(Some(Proposal::begin(payloads, signer)?.into_documents()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
-use crate::document::{Person, SealedKeyring};
+use crate::document::Person;
 use crate::fixture::*;
 use crate::role::{Denial, Role, permit};
 use crate::signed::Payload;
@@ -191,26 +191,82 @@ fn the_sheet_of_a_leader_that_lost_its_office_falls_away() {
 }
 
 #[test]
-fn the_authority_s_sheet_is_kept_to_fall_back_on() {
+fn the_authority_s_sheet_is_kept_to_fall_back_on_while_its_epoch_is_of_the_week() {
     let mut roster = brigade();
-    let epoch = |text: &mut SealedKeyring, minute| new_epoch(text, minutes(minute));
     let leaders = forge_sheet(&roster, "army", &["Army1"], |text| {
         text.soldiers = vec![person("Crony")];
         text.issued = minutes(1);
-        epoch(&mut text.keyring, 1);
+        new_epoch(&mut text.keyring, minutes(1));
     });
     accept(&mut roster, &leaders).unwrap();
-    let later = T0.plus_ms(100 * DAY_MS);
-    roster.prune(later);
-    roster = copy(&roster);
-    let deposed = forge_charter(&roster, &["Chief"], |text| {
-        text.leaders.clear();
-        text.issued = later;
-        new_epoch(&mut text.keyring, later);
-    });
-    roster.accept(&deposed, later).unwrap();
-    assert!(roster.find("Crony").is_none());
-    assert!(roster.find("Army2").is_some());
+    let depose = |days: u64| {
+        let later = T0.plus_ms(days * DAY_MS);
+        let mut roster = roster.clone();
+        roster.prune(later);
+        roster = Roster::decode(&roster.encode(), later).unwrap();
+        let deposed = forge_charter(&roster, &["Chief"], |text| {
+            text.leaders.clear();
+            text.issued = later;
+            new_epoch(&mut text.keyring, later);
+        });
+        roster.accept(&deposed, later).unwrap();
+        roster
+    };
+    assert!(depose(6).find("Crony").is_none());
+    assert!(depose(6).find("Army2").is_some());
+    assert!(depose(100).find("Crony").is_none());
+    assert!(depose(100).sheet(&group("army")).is_none(), "nothing to fall back on until the authority signs");
+}
+
+#[test]
+fn what_the_file_holds_of_an_epoch_is_gone_seven_days_after_its_end() {
+    let mut roster = brigade();
+    let mut sealed_by_day = Vec::new();
+    // The leader changes its troop's keys day by day, the chief those of heads; then the authority passes on.
+    for day in 1..=3 {
+        sealed_by_day.push(sealed_keys(&roster));
+        let now = T0.plus_ms(day * DAY_MS);
+        for signer in ["Army1", "Navy1", "Airforce1"] {
+            let documents = rekey(&roster, &identity(signer), now).unwrap();
+            take(&mut roster, &documents, now);
+        }
+        let heads = forge_charter(&roster, &["Chief"], |text| {
+            text.issued = now.plus_ms(1);
+            new_epoch(&mut text.keyring, now.plus_ms(1));
+            text.keyring.sealed = vec![sealed_to(day as u32, &[day as u8; muster_keys::SEALED_LEN])];
+        });
+        take(&mut roster, &[heads], now.plus_ms(1));
+    }
+    sealed_by_day.push(sealed_keys(&roster));
+    let day = |n: u64| T0.plus_ms(n * DAY_MS + 1);
+    let new = crate::NewAuthority { keys: vec![key("Chief"), key("Army1")], threshold: 1, commander: None };
+    let documents =
+        crate::propose(&roster, &identity("Chief"), &crate::Edit::Authority(new), day(4)).unwrap().into_documents();
+    take(&mut roster, &documents, day(4));
+
+    let held = |roster: &Roster, epoch: usize| {
+        let file = roster.encode();
+        let holds = |sealed: &Vec<u8>| file.windows(sealed.len()).any(|bytes| bytes == sealed);
+        sealed_by_day[epoch].iter().filter(|sealed| holds(sealed)).count()
+    };
+    for (epoch, keys) in sealed_by_day.iter().enumerate() {
+        assert_eq!(held(&roster, epoch), keys.len(), "all of epoch {epoch} is there at first");
+        let ends = u64::try_from(epoch + 1).unwrap();
+        let mut before = roster.clone();
+        before.prune(day(ends + 7).minus_ms(2));
+        assert_eq!(held(&before, epoch), keys.len(), "and as long as its records are");
+        let mut after = roster.clone();
+        after.prune(day(ends + 7).plus_ms(1_000));
+        assert_eq!(held(&after, epoch), 0, "but no longer");
+        let read = Roster::decode(&after.encode(), day(ends + 7).plus_ms(1_000)).unwrap();
+        assert_eq!(read.encode(), after.encode());
+    }
+}
+
+/// Every sealed key of the epochs in force, as the file holds it.
+fn sealed_keys(roster: &Roster) -> Vec<Vec<u8>> {
+    let keyrings = roster.groups().map(|group| roster.sealed_keyring(group).unwrap());
+    keyrings.flat_map(|keyring| keyring.sealed().iter().map(|entry| entry.sealed.to_vec())).collect()
 }
 
 #[test]

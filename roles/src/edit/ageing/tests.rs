@@ -1,0 +1,116 @@
+//! Whose turn it is to end an epoch, and when.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use super::due_rekey;
+use crate::fixture::*;
+use crate::role::Role;
+use crate::roster::Roster;
+use crate::timestamp::Timestamp;
+
+fn hours(n: u64) -> Timestamp {
+    T0.plus_ms(n * HOUR_MS)
+}
+
+/// The groups whose epoch somebody ends at an hour; `heads` first.
+fn ended(roster: &Roster, signer: &str, hour: u64) -> Vec<String> {
+    let documents = due_rekey(roster, &identity(signer), hours(hour)).unwrap().unwrap_or_default();
+    let mut after = roster.clone();
+    take(&mut after, &documents, hours(hour));
+    let epoch = |roster: &Roster, group| roster.versions_for(group).epoch;
+    let ended = roster.groups().filter(|group| epoch(&after, group) > epoch(roster, group));
+    ended.map(ToString::to_string).collect()
+}
+
+/// The brigade with an authority of these keys of which one is enough.
+fn shared_authority(names: &[&str]) -> Roster {
+    let roster = brigade();
+    let document = forge_charter(&roster, names, |text| text.authority = authority(names, 1));
+    let mut after = roster.clone();
+    take(&mut after, &[document], T0.plus_ms(1));
+    after
+}
+
+#[test]
+fn a_leader_ends_its_troop_s_epoch_after_a_day() {
+    let roster = brigade();
+    assert!(ended(&roster, "Army1", 23).is_empty());
+    assert_eq!(ended(&roster, "Army1", 24), ["army"]);
+    assert_eq!(ended(&roster, "Army1", 1_000), ["army"]);
+}
+
+#[test]
+fn the_authority_ends_that_of_heads_and_leaves_troops_to_their_leaders_for_a_while() {
+    let mut roster = brigade();
+    assert!(ended(&roster, "Chief", 23).is_empty());
+    assert_eq!(ended(&roster, "Chief", 24), ["heads"]);
+    assert_eq!(ended(&roster, "Chief", 27), ["heads"]);
+    assert_eq!(ended(&roster, "Chief", 28), ["heads", "navy", "airforce", "army"]);
+    let documents = due_rekey(&roster, &identity("Army1"), hours(24)).unwrap().unwrap();
+    take(&mut roster, &documents, hours(24));
+    assert_eq!(ended(&roster, "Chief", 28), ["heads", "navy", "airforce"]);
+    assert_eq!(ended(&founded(), "Chief", 24), ["heads", "navy", "airforce", "army"], "troops without a leader");
+}
+
+#[test]
+fn nobody_else_ends_anything() {
+    let roster = brigade();
+    for signer in ["Army2", "Truck", "Stranger"] {
+        assert!(due_rekey(&roster, &identity(signer), hours(1_000)).unwrap().is_none(), "{signer}");
+    }
+    let council = {
+        let document = forge_charter(&roster, &["Chief", "Army1"], |text| {
+            text.authority = authority(&["Chief", "Army1"], 2);
+        });
+        let mut council = roster.clone();
+        take(&mut council, &[document], T0.plus_ms(1));
+        // The sheets are the leaders' own, for those by the chief alone have lost their standing.
+        council
+    };
+    assert!(due_rekey(&council, &identity("Chief"), hours(1_000)).unwrap().is_none(), "not one of several");
+}
+
+#[test]
+fn the_holders_of_an_authority_take_turns() {
+    let names = ["Chief", "Deputy", "Third"];
+    let mut roster = shared_authority(&names);
+    let mut first = Vec::new();
+    for round in 0..3 {
+        let began = roster.charter().keyring().since();
+        let at = |hour: u64| began.plus_ms(hour * HOUR_MS);
+        let due = |hour: u64| -> Vec<&str> {
+            let ends_heads = |name: &&str| due_rekey(&roster, &identity(name), at(hour)).unwrap().is_some();
+            names.into_iter().filter(ends_heads).collect()
+        };
+        assert!(due(23).is_empty());
+        assert_eq!((due(24).len(), due(25).len(), due(26).len()), (1, 2, 3), "round {round}");
+        let turn = due(24)[0];
+        first.push(turn);
+        let documents = crate::rekey(&roster, &identity(turn), at(24)).unwrap();
+        take(&mut roster, &documents, at(24));
+    }
+    first.sort_unstable();
+    assert_eq!(first, names, "each is first once");
+}
+
+#[test]
+fn admitting_somebody_does_not_make_an_epoch_younger_or_begin_one() {
+    let mut roster = brigade();
+    add(&mut roster, "Army1", "Army4", Role::Soldier(group("army")), hours(23));
+    assert_eq!(roster.versions_for(&group("army")).epoch, 1);
+    assert_eq!(ended(&roster, "Army1", 24), ["army"]);
+}
+
+#[test]
+fn what_is_due_is_done_once() {
+    let mut roster = brigade();
+    for hour in (24..24 * 9).step_by(1) {
+        for signer in ["Chief", "Army1", "Navy1", "Airforce1"] {
+            if let Some(documents) = due_rekey(&roster, &identity(signer), hours(hour)).unwrap() {
+                take(&mut roster, &documents, hours(hour));
+            }
+        }
+    }
+    let epochs: Vec<_> = roster.groups().map(|group| roster.versions_for(group).epoch).collect();
+    assert_eq!(epochs, [9, 9, 9, 9]);
+}
