@@ -11,6 +11,7 @@
 
 mod act;
 mod authority;
+mod clash;
 mod document;
 mod edit;
 mod error;
@@ -21,6 +22,7 @@ mod keyring;
 mod name;
 mod precedence;
 mod proposal;
+mod removal;
 mod role;
 mod roster;
 mod signed;
@@ -31,6 +33,7 @@ mod wire;
 
 pub use act::Act;
 pub use authority::{Authority, MAX_AUTHORITY_KEYS, UnitId};
+pub use clash::Clash;
 pub use document::{
     Charter, Leader, MAX_MEMBERS_PER_DOCUMENT, MAX_TROOPS, Person, RESERVED_LETTERS, SealedKey, SealedKeyring, Sheet,
     TroopDef,
@@ -42,6 +45,7 @@ pub use keyring::Keyring;
 pub use name::{GroupId, MAX_GROUP_LEN, MAX_NAME_LEN, MAX_UNIT_NAME_CHARS, MemberName, UnitName};
 pub use precedence::{Precedence, PrecedenceError};
 pub use proposal::{Changes, Fault, MAX_PROPOSAL_LEN, Missing, Proposal};
+pub use removal::{Removal, Signer};
 pub use role::{Denial, Permit, Role, permit, permit_act};
 pub use roster::{Accepted, Cited, HISTORY_MS, MAX_AHEAD_MS, Roster};
 pub use signed::{DocumentId, MAX_DOCUMENT_LEN};

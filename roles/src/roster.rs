@@ -24,6 +24,7 @@ use serde_bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::authority::UnitId;
+use crate::clash::{self, Clash, MAX_CLASHES};
 use crate::document::{Charter, Document, SealedKeyring, Sheet, TroopDef};
 use crate::error::{DecodeError, Refusal, RosterError};
 use crate::name::GroupId;
@@ -81,6 +82,8 @@ pub struct Roster {
     kept: BTreeMap<DocumentId, Signed>,
     reserve: VecDeque<Signed>,
     timeline: Timeline,
+    /// What was lost to documents made apart, until somebody asks.
+    clashes: Vec<Clash>,
 }
 
 impl Roster {
@@ -107,7 +110,7 @@ impl Roster {
             let belongs = kept.contains(&document.id()) || timeline.entitles(document);
             belongs.then_some(()).ok_or(Refusal::NotYetJudgeable)
         })?;
-        let mut roster = Self { unit, kept: BTreeMap::new(), reserve: signed.into(), timeline };
+        let mut roster = Self { unit, kept: BTreeMap::new(), reserve: signed.into(), timeline, clashes: Vec::new() };
         roster.sort(&kept);
         Ok(roster)
     }
@@ -135,8 +138,10 @@ impl Roster {
         if matches!(document, Signed::Charter(_)) && document.version() <= settled {
             return Err(Refusal::Superseded);
         }
+        let before = self.timeline.current().clone();
         self.reserve.push_back(document.clone());
         self.settle(now);
+        self.note_clashes(&document, &before);
         if self.in_force(id) {
             Ok(Accepted::New)
         } else if self.kept.contains_key(&id) {
@@ -149,6 +154,38 @@ impl Roster {
     /// Drops the documents superseded more than 7 days ago; never those in force, nor the chain of authorities.
     pub fn prune(&mut self, now: Timestamp) {
         self.settle(now);
+    }
+
+    /// What was lost to documents made without knowing of it, since this was last asked; each is told once.
+    pub fn take_clashes(&mut self) -> Vec<Clash> {
+        std::mem::take(&mut self.clashes)
+    }
+
+    /// Notes what of a document that has come, or of what was in force before it, is lost to what is in force now.
+    fn note_clashes(&mut self, document: &Signed, before: &Moment) {
+        let mut lost: Vec<_> = before.documents().filter(|lost| !self.in_force(lost.id())).collect();
+        if !self.in_force(document.id()) && self.timeline.entitles(document) {
+            lost.push(document.clone());
+        }
+        for lost in lost {
+            let group = lost.group();
+            let kept = self.timeline.current().documents().find(|kept| kept.group() == group);
+            let clash = kept.and_then(|kept| {
+                let base = self.base_of(&kept, &lost);
+                clash::between(self, &kept, &lost, base)
+            });
+            let room = self.clashes.len() < MAX_CLASHES;
+            self.clashes.extend(clash.filter(|clash| room && !self.clashes.contains(clash)));
+        }
+    }
+
+    /// The newest known document that both of two may have been made from.
+    fn base_of(&self, one: &Signed, other: &Signed) -> Option<&Signed> {
+        let group = one.group();
+        let before = one.version().min(other.version());
+        let known = self.kept.values().chain(&self.reserve);
+        let older = known.filter(|known| known.group() == group && known.version() < before);
+        older.filter(|known| self.timeline.entitles(known)).max_by_key(|known| known.version())
     }
 
     fn settle(&mut self, now: Timestamp) {

@@ -8,7 +8,7 @@ use muster_keys::PublicKey;
 use crate::document::{Charter, Person, Sheet};
 use crate::name::{CaselessName, GroupId, MemberName};
 use crate::role::Role;
-use crate::signed::Envelope;
+use crate::signed::{Envelope, Signed};
 use crate::timestamp::Timestamp;
 
 /// Somebody with a role in the unit.
@@ -29,6 +29,14 @@ pub(crate) struct Moment {
     pub(crate) charter: Arc<Envelope<Charter>>,
     /// At most one for each of the charter's troops; where two list the same person, the earlier here has it.
     pub(crate) sheets: Vec<Arc<Envelope<Sheet>>>,
+}
+
+impl Moment {
+    /// The documents themselves: the charter, then the sheets.
+    pub(crate) fn documents(&self) -> impl Iterator<Item = Signed> {
+        let sheets = self.sheets.iter().map(|sheet| Signed::Sheet(Arc::clone(sheet)));
+        std::iter::once(Signed::Charter(Arc::clone(&self.charter))).chain(sheets)
+    }
 }
 
 /// Who was who at one instant, to judge what was written then.
