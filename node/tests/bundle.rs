@@ -216,7 +216,7 @@ fn what_was_never_right_is_refused_for_its_reason_and_the_rest_is_taken() {
     let (army1, navy1) = (identity(&unit, "Army1"), identity(&unit, "Navy1"));
     let forged = |signer, author, group: &str, ms| {
         let (group, time) = (group.parse::<GroupId>().unwrap(), Timestamp::from_ms(ms));
-        Forged { roster: &roster, signer, author, group, time, seq: 9 }.record()
+        Forged { roster: &roster, signer, author, group, time, seq: 9, kind: 0, precedence: 0 }.record()
     };
     let now = now_ms();
     let records = [

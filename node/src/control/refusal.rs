@@ -62,6 +62,7 @@ impl From<PostError> for Refusal {
         let kind = match &error {
             PostError::Denied(_) => RefusalKind::Denied,
             PostError::Empty => RefusalKind::Invalid,
+            PostError::NoOrder => RefusalKind::Unknown,
             PostError::TooLong { .. } => RefusalKind::TooLarge,
             PostError::Busy => RefusalKind::Busy,
             PostError::NoKey { .. } | PostError::StoreFailed | PostError::Seal => RefusalKind::Failed,

@@ -44,18 +44,6 @@ fn change(
     Ok(())
 }
 
-/// Counts what every group takes, by reading every record.
-pub(super) fn count(
-    records: &impl ReadableTable<RecordKey<'static>, RecordValue<'static>>,
-) -> Result<Bytes, DiskError> {
-    let mut counted = Bytes::new();
-    for entry in records.iter()? {
-        let (key, value) = entry?;
-        *counted.entry(key.value().0.to_owned()).or_default() += len(value.value());
-    }
-    Ok(counted)
-}
-
 /// Bytes that a record counts for.
 pub(super) fn len((_, bytes): RecordValue<'_>) -> u64 {
     bytes.len() as u64

@@ -24,6 +24,16 @@ pub enum OpenError {
         /// The newest version that this program reads.
         known: u64,
     },
+    /// An older Muster wrote it, whose records this one does not read.
+    #[error("{} has schema version {found}, this muster reads only {known}", path.display())]
+    OlderSchema {
+        /// The store's file.
+        path: PathBuf,
+        /// The version in the file.
+        found: u64,
+        /// The version that this program reads.
+        known: u64,
+    },
     /// It is not a whole store.
     #[error("{} is damaged: {found}", path.display())]
     Damaged {
@@ -51,6 +61,11 @@ impl OpenError {
             Self::NewerSchema { .. } => {
                 "install the newer muster that wrote it, or use another home with --home".to_owned()
             }
+            Self::OlderSchema { path, .. } => format!(
+                "its messages can be read with the older muster that wrote them; to go on without them, \
+                 move it aside with `mv {path} {path}.old` and start again",
+                path = path.display()
+            ),
             Self::Damaged { path, .. } => damaged_hint(path),
             Self::Io { .. } => "see that the folder is there, is yours and has room, then try again".to_owned(),
         }

@@ -12,10 +12,10 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use muster_keys::PublicKey;
-use muster_roles::{GroupId, Roster, Timestamp, permit};
+use muster_roles::{GroupId, Roster, Timestamp};
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 
-use crate::engine::policy::Permitted;
+use crate::engine::policy::{Permitted, permit_record};
 use crate::engine::store::{Fate, Shed, Store, Stored};
 use crate::engine::sync::SyncId;
 use crate::engine::wire::{Frame, RecordId};
@@ -63,7 +63,16 @@ impl Disk {
     /// [`DiskError`]; so may every item be.
     pub fn rows(&self, group: &GroupId, from: Timestamp, to: Timestamp) -> Result<Rows, DiskError> {
         let records = self.read()?.open_table(RECORDS)?;
-        Ok(Rows::new(records.range(span(group.as_str(), from, to))?))
+        Ok(Rows::new(records.range(span(group.as_str(), from, to))?, true))
+    }
+
+    /// Does the same, and leaves receipts out.
+    ///
+    /// # Errors
+    /// [`DiskError`]; so may every item be.
+    pub fn messages(&self, group: &GroupId, from: Timestamp, to: Timestamp) -> Result<Rows, DiskError> {
+        let records = self.read()?.open_table(RECORDS)?;
+        Ok(Rows::new(records.range(span(group.as_str(), from, to))?, false))
     }
 
     /// Takes out what `roster` does not permit, a commit a group; returns the names of what is gone.
@@ -79,7 +88,7 @@ impl Disk {
             let mut denied = Vec::new();
             self.scan(&group, Timestamp::ZERO, END_OF_TIME, &mut |stored| {
                 let header = stored.frame().header();
-                if permit(&roster.at(header.time), &header.author, &group).is_err() {
+                if permit_record(roster, header).is_err() {
                     denied.push((header.time, stored.frame().id()));
                 }
                 ControlFlow::Continue(())
@@ -141,7 +150,8 @@ impl Disk {
         let records = self.read()?.open_table(RECORDS)?;
         let (time, id) = before.unwrap_or((END_OF_TIME, RecordId::from_bytes(*LOWEST_ID)));
         let (group, lowest) = (group.as_str(), Timestamp::ZERO.to_u64());
-        let mut range = Rows::new(records.range((group, lowest, LOWEST_ID)..(group, time.to_u64(), id.as_bytes()))?);
+        let mut range =
+            Rows::new(records.range((group, lowest, LOWEST_ID)..(group, time.to_u64(), id.as_bytes()))?, false);
         let mut page = range.by_ref().rev().take(limit).collect::<Result<Vec<_>, _>>()?;
         page.reverse();
         let oldest = page.first().map(|stored| (stored.frame().header().time, stored.frame().id()));
@@ -277,7 +287,7 @@ impl Store for Disk {
     }
 
     fn latest(&self, group: &GroupId, count: usize) -> Result<Vec<Stored>, DiskError> {
-        let all = self.rows(group, Timestamp::ZERO, END_OF_TIME)?;
+        let all = self.messages(group, Timestamp::ZERO, END_OF_TIME)?;
         let mut newest = all.rev().take(count).collect::<Result<Vec<_>, _>>()?;
         newest.reverse();
         Ok(newest)
@@ -318,12 +328,15 @@ fn key_of<'a>(frame: &'a Frame, id: &'a RecordId) -> RecordKey<'a> {
     (header.group.as_str(), header.time.to_u64(), id.as_bytes())
 }
 
-/// Keeps the highest count of a record's author in its group.
+/// Keeps the highest count of a message's author in its group; receipts are counted apart.
 fn raise_seq(
     seqs: &mut Table<'_, (&'static str, &'static [u8; 32]), u64>,
     record: &Permitted,
 ) -> Result<(), DiskError> {
     let header = record.frame().header();
+    if !header.kind.is_message() {
+        return Ok(());
+    }
     let key = (header.group.as_str(), header.author.as_bytes());
     let highest = seqs.get(key)?.map(|seq| seq.value());
     if highest.is_none_or(|seq| seq < header.seq) {

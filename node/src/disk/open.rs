@@ -8,7 +8,7 @@ use std::sync::Arc;
 use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase, StorageBackend};
 
-use super::carried::{SIZES, count, grow};
+use super::carried::SIZES;
 use super::marks::MARKS;
 use super::{Disk, DiskError, META, OUTBOX, OpenError, RECORDS, SEQS};
 
@@ -16,11 +16,8 @@ use super::{Disk, DiskError, META, OUTBOX, OpenError, RECORDS, SEQS};
 /// messages is a few pages.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;
 
-/// The layout of the tables; a file with a higher number is refused.
-const SCHEMA_VERSION: u64 = 2;
-
-/// The layout that noted nothing but records and their authors' counts.
-const WITHOUT_SIZES: u64 = 1;
+/// The layout of the tables and the form of the records; a file with another number is refused.
+const SCHEMA_VERSION: u64 = 3;
 
 /// Where the schema's version stands in [`META`].
 const SCHEMA_KEY: &str = "schema";
@@ -60,13 +57,10 @@ impl Disk {
         let path = || path.to_owned();
         match found {
             Some(SCHEMA_VERSION) => Ok(Self { database: Arc::new(database) }),
-            Some(WITHOUT_SIZES) => {
-                upgrade(&database).map_err(|error| OpenError::from_disk(&path(), error))?;
-                Ok(Self { database: Arc::new(database) })
-            }
             Some(found) if found > SCHEMA_VERSION => {
                 Err(OpenError::NewerSchema { path: path(), found, known: SCHEMA_VERSION })
             }
+            Some(found) if found > 0 => Err(OpenError::OlderSchema { path: path(), found, known: SCHEMA_VERSION }),
             Some(found) => {
                 Err(OpenError::Damaged { path: path(), found: format!("schema version {found}, which never was") })
             }
@@ -115,17 +109,6 @@ fn lay_out(database: &Database) -> Result<(), DiskError> {
     transaction.open_table(MARKS)?;
     transaction.open_table(SEQS)?;
     transaction.open_table(SIZES)?;
-    transaction.open_table(META)?.insert(SCHEMA_KEY, SCHEMA_VERSION)?;
-    Ok(transaction.commit()?)
-}
-
-/// Brings a store up from [`WITHOUT_SIZES`].
-fn upgrade(database: &Database) -> Result<(), DiskError> {
-    let transaction = database.begin_write()?;
-    let counted = count(&transaction.open_table(RECORDS)?)?;
-    grow(&mut transaction.open_table(SIZES)?, &counted)?;
-    transaction.open_table(OUTBOX)?;
-    transaction.open_table(MARKS)?;
     transaction.open_table(META)?.insert(SCHEMA_KEY, SCHEMA_VERSION)?;
     Ok(transaction.commit()?)
 }

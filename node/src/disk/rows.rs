@@ -1,17 +1,31 @@
 //! Reading stored records one after the other.
 
 use crate::engine::store::Stored;
+use crate::engine::wire::{Rank, RecordId};
 
 use super::{DiskError, RecordKey, RecordValue};
 
 /// Records of one group in the order of time and id, read from the disk as they are asked for.
 pub struct Rows {
     range: redb::Range<'static, RecordKey<'static>, RecordValue<'static>>,
+    with_receipts: bool,
 }
 
 impl Rows {
-    pub(super) fn new(range: redb::Range<'static, RecordKey<'static>, RecordValue<'static>>) -> Self {
-        Self { range }
+    pub(super) fn new(
+        range: redb::Range<'static, RecordKey<'static>, RecordValue<'static>>,
+        with_receipts: bool,
+    ) -> Self {
+        Self { range, with_receipts }
+    }
+
+    /// Reads an entry unless it is left out, which its key tells.
+    fn pick(&self, entry: Result<Entry<'_>, redb::StorageError>) -> Option<Result<Stored, DiskError>> {
+        let is_receipt = |(_, _, id): RecordKey<'_>| RecordId::from_bytes(*id).rank() == Rank::Receipt;
+        match entry {
+            Ok((key, _)) if !self.with_receipts && is_receipt(key.value()) => None,
+            entry => Some(read(entry)),
+        }
     }
 }
 
@@ -19,13 +33,23 @@ impl Iterator for Rows {
     type Item = Result<Stored, DiskError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        Some(read(self.range.next()?))
+        loop {
+            let entry = self.range.next()?;
+            if let Some(stored) = self.pick(entry) {
+                return Some(stored);
+            }
+        }
     }
 }
 
 impl DoubleEndedIterator for Rows {
     fn next_back(&mut self) -> Option<Self::Item> {
-        Some(read(self.range.next_back()?))
+        loop {
+            let entry = self.range.next_back()?;
+            if let Some(stored) = self.pick(entry) {
+                return Some(stored);
+            }
+        }
     }
 }
 

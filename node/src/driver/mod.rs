@@ -271,7 +271,7 @@ impl Driver {
             Request::Post { group, text } => match muster_keys::random_bytes() {
                 Ok(nonce) => {
                     let request = crate::engine::io::RequestId(id.0);
-                    self.feed(Input::Post { request, group, text, nonce }).await?;
+                    self.feed(Input::Post { request, group, draft: text.into(), nonce }).await?;
                 }
                 Err(error) => {
                     tracing::error!(%error, "no random numbers");

@@ -68,6 +68,9 @@ pub struct Tally {
 impl Tally {
     /// Takes in a record of the group.
     pub fn note(&mut self, header: &Header) {
+        if !header.kind.is_message() {
+            return;
+        }
         self.authors.entry(header.author).or_default().insert(header.seq, header.seq, header.time);
     }
 }
@@ -145,6 +148,9 @@ impl Holes {
 
     /// Takes in a record that has been stored.
     pub(super) fn note(&mut self, header: &Header) {
+        if !header.kind.is_message() {
+            return;
+        }
         let Some(authors) = self.groups.get_mut(&header.group) else { return };
         let author = authors.entry(header.author).or_default();
         author.counts.insert(header.seq, header.seq, header.time);

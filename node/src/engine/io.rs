@@ -6,6 +6,7 @@ use std::sync::Arc;
 use muster_keys::PublicKey;
 use muster_roles::{Denial, GroupId, MemberName, Roster, Timestamp};
 
+use super::draft::Draft;
 use super::holes::Tally;
 use super::late::LateRows;
 use super::policy::Permitted;
@@ -33,8 +34,8 @@ pub enum Input {
         request: RequestId,
         /// Where to.
         group: GroupId,
-        /// What; trimmed and bounded by the engine.
-        text: String,
+        /// What.
+        draft: Draft,
         /// 24 fresh random bytes for the record's cipher.
         nonce: [u8; 24],
     },
@@ -278,6 +279,9 @@ pub enum PostError {
     /// The store has failed and accepts nothing more.
     #[error("the store does not accept messages: the disk is full or failing")]
     StoreFailed,
+    /// An answer to what is no order that is known here, or is this member's own.
+    #[error("there is no such order to answer")]
+    NoOrder,
     /// The device's random numbers or the cipher failed.
     #[error("the message could not be sealed")]
     Seal,
@@ -290,6 +294,7 @@ impl PostError {
         match self {
             Self::Denied(_) => Some("`:help` lists the groups you may post to"),
             Self::Empty => None,
+            Self::NoOrder => Some("the orders that wait for your answer stand on top; `:help` lists how to answer"),
             Self::TooLong { .. } => Some("send it in parts"),
             Self::NoKey { .. } => Some("wait until the command node's newest roster has arrived"),
             Self::Busy => Some("send it again in a moment"),

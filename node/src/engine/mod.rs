@@ -4,10 +4,14 @@
 //! code runs under a node and under a simulator.
 
 pub mod bundle;
+pub mod confirmed;
+pub mod content;
+pub mod draft;
 pub mod hello;
 pub mod holes;
 pub mod io;
 pub mod late;
+pub mod mention;
 pub mod policy;
 pub mod store;
 pub mod sync;
@@ -24,6 +28,6 @@ mod seal;
 mod state;
 mod unsent;
 
-pub use seal::MAX_TEXT_LEN;
+pub use content::MAX_TEXT_LEN;
 pub use state::{Boot, State};
 pub use unsent::MAX_UNSENT;

@@ -1,5 +1,6 @@
 //! Records on their way out: what waits for a listener, and what travels together.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -9,7 +10,8 @@ use super::io::PublishOutcome;
 use super::sync::SyncId;
 use super::wire::{MAX_BATCH_LEN, MAX_BATCH_RECORDS, batched_len, encode_batch};
 
-/// Records that may wait to be published, over all groups; the oldest give way, for they are in the store.
+/// Records that may wait to be published, over all groups; the least urgent and of these the oldest give way, for they are
+/// in the store.
 pub(super) const MAX_WAITING: usize = 1024;
 
 /// So often in a row nobody has listened before it is believed that nobody does: a member that has just come says what
@@ -35,6 +37,7 @@ struct Outgoing {
 /// One group's records on their way out.
 #[derive(Debug, Default)]
 struct Queue {
+    /// The most urgent first, and of one rank the oldest.
     waiting: VecDeque<Outgoing>,
     /// The records of the message that has been handed out and not answered for.
     in_flight: Vec<Outgoing>,
@@ -42,6 +45,22 @@ struct Queue {
     lonely: bool,
     /// How often in a row nobody did.
     refusals: u32,
+}
+
+impl Queue {
+    /// Takes in a record behind all that are as urgent.
+    fn queue(&mut self, outgoing: Outgoing) {
+        let rank = outgoing.name.rank();
+        let at = self.waiting.partition_point(|other| other.name.rank() >= rank);
+        self.waiting.insert(at, outgoing);
+    }
+
+    /// Drops the oldest of the least urgent; returns its name.
+    fn give_way(&mut self) -> Option<SyncId> {
+        let lowest = self.waiting.back()?.name.rank();
+        let at = self.waiting.partition_point(|other| other.name.rank() > lowest);
+        self.waiting.remove(at).map(|outgoing| outgoing.name)
+    }
 }
 
 /// Collects records for one gossip message a group at a time: while one is being published, the next one grows.
@@ -53,20 +72,19 @@ pub(super) struct Outbox {
 impl Outbox {
     /// Takes in a record to be published; returns the one that gave way to it, if there is no room.
     pub(super) fn push(&mut self, group: &GroupId, name: SyncId, record: Arc<[u8]>) -> Option<(GroupId, SyncId)> {
-        let queue = self.queues.entry(group.clone()).or_default();
-        queue.waiting.push_back(Outgoing { name, record, relayed: false });
+        self.queues.entry(group.clone()).or_default().queue(Outgoing { name, record, relayed: false });
         if self.waiting() <= MAX_WAITING {
             return None;
         }
-        let (group, fullest) = self.queues.iter_mut().max_by_key(|(_, queue)| queue.waiting.len())?;
-        fullest.waiting.pop_front().map(|oldest| (group.clone(), oldest.name))
+        let lowest = |queue: &Queue| queue.waiting.back().map(|last| (Reverse(last.name.rank()), queue.waiting.len()));
+        let (group, queue) = self.queues.iter_mut().max_by_key(|(_, queue)| lowest(queue))?;
+        queue.give_way().map(|name| (group.clone(), name))
     }
 
     /// Takes in somebody else's record, to be published if anybody listens; left to synchronisation if there is no room.
     pub(super) fn relay(&mut self, group: &GroupId, name: SyncId, record: Arc<[u8]>) {
         if self.waiting() < MAX_RELAYED {
-            let queue = self.queues.entry(group.clone()).or_default();
-            queue.waiting.push_back(Outgoing { name, record, relayed: true });
+            self.queues.entry(group.clone()).or_default().queue(Outgoing { name, record, relayed: true });
         }
     }
 
@@ -102,8 +120,10 @@ impl Outbox {
         if outcome == PublishOutcome::NobodyListens {
             queue.lonely = true;
             queue.waiting.retain(|outgoing| !outgoing.relayed);
+            // In their old places: before all that are as urgent and came later.
             for own in records.into_iter().rev().filter(|outgoing| !outgoing.relayed) {
-                queue.waiting.push_front(own);
+                let at = queue.waiting.partition_point(|other| other.name.rank() > own.name.rank());
+                queue.waiting.insert(at, own);
             }
         }
         names
@@ -163,9 +183,15 @@ mod tests {
         vec![fill; len].into()
     }
 
-    /// Pushes a record of so many bytes, all alike; returns the first byte of the one that gave way.
+    fn name(rank: u8, fill: u8) -> SyncId {
+        let mut name = [fill; 32];
+        name[8] = rank;
+        SyncId::from_bytes(name)
+    }
+
+    /// Pushes a routine record of so many bytes, all alike; returns the first byte of the one that gave way.
     fn push(outbox: &mut Outbox, fill: u8, len: usize) -> Option<u8> {
-        let gone = outbox.push(&army(), SyncId::from_bytes([fill; 32]), record(fill, len));
+        let gone = outbox.push(&army(), name(1, fill), record(fill, len));
         gone.map(|(_, name)| name.as_bytes()[0])
     }
 
@@ -211,7 +237,7 @@ mod tests {
         push(&mut outbox, 2, 300);
         assert!(outbox.next_message(&army()).is_some());
         let names = outbox.answered(&army(), PublishOutcome::NobodyListens);
-        assert_eq!(names, [1, 2].map(|fill| SyncId::from_bytes([fill; 32])));
+        assert_eq!(names, [1, 2].map(|fill| name(1, fill)));
         assert!(outbox.is_lonely(&army()) && !outbox.is_forsaken(&army()));
         push(&mut outbox, 3, 300);
         assert_eq!(outbox.next_message(&army()), None);
@@ -242,17 +268,46 @@ mod tests {
         assert!(outbox.is_empty());
     }
 
+    /// As [`push`], with a rank.
+    fn push_ranked(outbox: &mut Outbox, rank: u8, fill: u8) -> Option<u8> {
+        let gone = outbox.push(&army(), name(rank, fill), record(fill, 10));
+        gone.map(|(_, name)| name.as_bytes()[0])
+    }
+
+    #[test]
+    fn what_is_urgent_goes_out_before_what_waited_longer() {
+        let mut outbox = Outbox::default();
+        for (rank, fill) in [(1, 1), (1, 2), (4, 3), (0, 4), (2, 5), (4, 6), (1, 7)] {
+            push_ranked(&mut outbox, rank, fill);
+        }
+        let message = outbox.next_message(&army()).unwrap();
+        assert_eq!(fills(&message), [3, 6, 5, 1, 2, 7, 4]);
+        push_ranked(&mut outbox, 4, 8);
+        outbox.answered(&army(), PublishOutcome::NobodyListens);
+        outbox.listener(&army());
+        assert_eq!(fills(&outbox.next_message(&army()).unwrap()), [3, 6, 8, 5, 1, 2, 7, 4]);
+    }
+
+    #[test]
+    fn what_is_urgent_stays_where_a_full_outbox_lets_routine_go() {
+        let mut outbox = Outbox::default();
+        assert_eq!(push_ranked(&mut outbox, 4, 1), None);
+        let gone: Vec<u8> = (0..MAX_WAITING).filter_map(|n| push_ranked(&mut outbox, 1, u8::from(n > 0) + 2)).collect();
+        assert_eq!(gone, [2]);
+        assert_eq!(push_ranked(&mut outbox, 3, 9), Some(3));
+    }
+
     #[test]
     fn others_records_go_out_at_once_or_not_at_all_and_never_push_out_ones_own() {
         let mut outbox = Outbox::default();
         push(&mut outbox, 1, 300);
-        outbox.relay(&army(), SyncId::from_bytes([2; 32]), record(2, 300));
+        outbox.relay(&army(), name(1, 2), record(2, 300));
         assert_eq!(fills(&outbox.next_message(&army()).unwrap()), vec![1, 2]);
         outbox.answered(&army(), PublishOutcome::NobodyListens);
         outbox.listener(&army());
         assert_eq!(fills(&outbox.next_message(&army()).unwrap()), vec![1], "nobody listened to the other");
         outbox.answered(&army(), PublishOutcome::Sent);
-        (0..MAX_WAITING).for_each(|_| outbox.relay(&army(), SyncId::from_bytes([2; 32]), record(2, 10)));
+        (0..MAX_WAITING).for_each(|_| outbox.relay(&army(), name(1, 2), record(2, 10)));
         assert_eq!(outbox.waiting(), MAX_RELAYED);
         assert!((0..MAX_RELAYED).all(|_| push(&mut outbox, 1, 10).is_none()));
     }

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use muster_keys::PublicKey;
-use muster_roles::{Denial, GroupId, Permit, Role, Roster, Timestamp, permit};
+use muster_roles::{Denial, GroupId, Permit, Role, Roster, Timestamp, permit_act};
 
 use super::store::RETENTION_MS;
 use super::time::{MAX_AHEAD_MS, UnixMillis};
 use super::verify::Verified;
-use super::wire::Frame;
+use super::wire::{Frame, Header};
 
 /// Records an author may send a second, in the long run: far more than a person types, less than hurts a small device.
 pub const AUTHOR_RATE_PER_S: u64 = 100;
@@ -63,6 +63,14 @@ pub fn check_time(time: Timestamp, present: Timestamp, now: UnixMillis) -> Resul
     Ok(())
 }
 
+/// Asks the roster in force at a record's own time whether its author may do what it does.
+///
+/// # Errors
+/// [`Denial`], the reason.
+pub fn permit_record(roster: &Roster, header: &Header) -> Result<Permit, Denial> {
+    permit_act(&roster.at(header.time), &header.author, &header.group, header.act())
+}
+
 /// A record that its author was allowed to post, by the roster in force at its own time.
 #[derive(Clone, Debug)]
 pub struct Permitted {
@@ -82,13 +90,12 @@ pub struct Denied {
 }
 
 impl Permitted {
-    /// Asks the roster whether the author may post to the group.
+    /// Asks the roster whether the author may post this to the group.
     ///
     /// # Errors
     /// [`Denied`]: the reason, and the record back.
     pub fn judge(record: Verified, roster: &Roster, received_ms: u64) -> Result<Self, Box<Denied>> {
-        let header = record.frame().header();
-        match permit(&roster.at(header.time), &header.author, &header.group) {
+        match permit_record(roster, record.frame().header()) {
             Ok(permit) => Ok(Self { record, permit, received_ms, is_own: false }),
             Err(denial) => Err(Box::new(Denied { record, denial })),
         }

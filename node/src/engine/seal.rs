@@ -1,17 +1,18 @@
-//! Sealing a record's text under the group's epoch key.
+//! Sealing a record's content under the group's epoch key.
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use muster_keys::GroupKey;
 use zeroize::Zeroizing;
 
-use super::wire::{Frame, Header};
-
-/// A text is at most this many bytes of UTF-8 after trimming.
-pub const MAX_TEXT_LEN: usize = 4096;
+use super::content::Content;
+use super::wire::{Frame, Header, Kind};
 
 /// Texts are padded to a multiple of this many bytes, so that a length says little about what was said.
 const PADDING: usize = 64;
+
+/// Receipts are padded to a multiple of this: how many messages came in a while is plain from their headers anyway.
+const RECEIPT_PADDING: usize = 16;
 
 /// Ends the text inside its padding; zeros follow (ISO/IEC 7816-4).
 const PADDING_MARK: u8 = 0x80;
@@ -22,42 +23,43 @@ pub(crate) enum SealError {
     /// The cipher refused: wrong key, or bytes that were changed.
     #[error("the cipher refused")]
     Cipher,
-    /// What was sealed is not padded text.
-    #[error("not padded text")]
-    NotText,
+    /// What was sealed is no padded content of the record's kind.
+    #[error("no content of its kind")]
+    NotContent,
 }
 
-/// Seals `text` and binds it to `header`.
+/// Seals a content and binds it to `header`.
 ///
 /// # Errors
 /// [`SealError::Cipher`] where the cipher fails, which it does not for texts of permitted length.
-pub(crate) fn seal(key: &GroupKey, header: &Header, nonce: &[u8; 24], text: &str) -> Result<Vec<u8>, SealError> {
-    let padded_len = (text.len() + 1).next_multiple_of(PADDING);
+pub(crate) fn seal(key: &GroupKey, header: &Header, nonce: &[u8; 24], content: &Content) -> Result<Vec<u8>, SealError> {
+    let text = content.encode();
+    let padding = if header.kind == Kind::Receipt { RECEIPT_PADDING } else { PADDING };
+    let padded_len = (text.len() + 1).next_multiple_of(padding);
     let mut padded = Zeroizing::new(Vec::with_capacity(padded_len));
-    padded.extend_from_slice(text.as_bytes());
+    padded.extend_from_slice(&text);
     padded.push(PADDING_MARK);
     padded.resize(padded_len, 0);
     let aad = header.associated_data();
     cipher(key).encrypt(&XNonce::from(*nonce), Payload { msg: &padded, aad: &aad }).map_err(|_| SealError::Cipher)
 }
 
-/// Opens a record's text.
+/// Opens a record's content.
 ///
 /// # Errors
-/// [`SealError`] where the key is another, the bytes were changed, or the content is no text of permitted length.
-pub(crate) fn open(key: &GroupKey, frame: &Frame) -> Result<Zeroizing<String>, SealError> {
+/// [`SealError`] where the key is another, the bytes were changed, or there is no content of the record's kind in it.
+pub(crate) fn open(key: &GroupKey, frame: &Frame) -> Result<Content, SealError> {
     let aad = frame.header().associated_data();
     let padded = cipher(key)
         .decrypt(&XNonce::from(*frame.nonce()), Payload { msg: frame.body(), aad: &aad })
         .map_err(|_| SealError::Cipher)?;
     let padded = Zeroizing::new(padded);
-    let end = padded.iter().rposition(|byte| *byte != 0).ok_or(SealError::NotText)?;
-    let (text, mark) = padded.split_at_checked(end).ok_or(SealError::NotText)?;
-    if mark.first() != Some(&PADDING_MARK) || text.is_empty() || text.len() > MAX_TEXT_LEN {
-        return Err(SealError::NotText);
+    let end = padded.iter().rposition(|byte| *byte != 0).ok_or(SealError::NotContent)?;
+    let (text, mark) = padded.split_at_checked(end).ok_or(SealError::NotContent)?;
+    if mark.first() != Some(&PADDING_MARK) {
+        return Err(SealError::NotContent);
     }
-    let text = std::str::from_utf8(text).map_err(|_| SealError::NotText)?;
-    Ok(Zeroizing::new(text.to_owned()))
+    Content::decode(text, frame.header().kind).ok_or(SealError::NotContent)
 }
 
 fn cipher(key: &GroupKey) -> XChaCha20Poly1305 {

@@ -180,7 +180,7 @@ impl State {
 
     fn take_in(&mut self, input: Input, now: UnixMillis) -> Vec<Effect> {
         match input {
-            Input::Post { request, group, text, nonce } => self.on_post(request, &group, &text, &nonce, now),
+            Input::Post { request, group, draft, nonce } => self.on_post(request, &group, &draft, &nonce, now),
             Input::Gossip { handle, group, bytes } => self.on_gossip(handle, &group, &bytes, now),
             Input::Committed { records } => self.on_committed(&records),
             Input::CommitFailed { records } => self.on_commit_failed(&records),

@@ -133,7 +133,7 @@ pub trait Store {
         visit: &mut dyn FnMut(Stored) -> ControlFlow<()>,
     ) -> Result<(), Self::Error>;
 
-    /// Returns the newest `count` records of `group`, oldest first.
+    /// Returns the newest `count` messages of `group`, oldest first; receipts are none.
     ///
     /// # Errors
     /// The store's own, among them a record that does not decode.

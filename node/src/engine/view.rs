@@ -3,12 +3,15 @@
 use std::fmt;
 
 use muster_keys::PublicKey;
-use muster_roles::{GroupId, Keyring, MemberName, Role, Roster, Timestamp, permit};
+use muster_roles::{GroupId, Keyring, MemberName, Precedence, Role, Roster, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::content::{About, Content};
+use super::mention::mentions;
+use super::policy::permit_record;
 use super::seal;
 use super::store::Stored;
-use super::wire::RecordId;
+use super::wire::{Header, Kind, RecordId};
 
 /// One line that is safe to put on a terminal: no control, escape or text-direction characters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,6 +123,10 @@ pub struct Row {
     received_ms: u64,
     text: Text,
     waiting: bool,
+    kind: Kind,
+    precedence: Precedence,
+    about: Option<About>,
+    mentions_me: bool,
 }
 
 impl Row {
@@ -171,6 +178,30 @@ impl Row {
         self.waiting
     }
 
+    /// Returns what it is: a text, an order or an answer to one; never a receipt.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Returns how urgent it is.
+    #[must_use]
+    pub fn precedence(&self) -> Precedence {
+        self.precedence
+    }
+
+    /// Returns which other message of the group it is about; whether that is here, and whose, is not looked at.
+    #[must_use]
+    pub fn about(&self) -> Option<About> {
+        self.about
+    }
+
+    /// Tells whether somebody else calls this device's member by name in it.
+    #[must_use]
+    pub fn mentions_me(&self) -> bool {
+        self.mentions_me
+    }
+
     /// Says that nobody else is known to have it yet.
     #[must_use]
     pub(crate) fn into_waiting(self) -> Self {
@@ -195,6 +226,18 @@ pub enum Unreadable {
     /// It does not decrypt, or not to text.
     #[error("does not decrypt")]
     Garbled,
+    /// It is a receipt, which is no message.
+    #[error("a receipt")]
+    Receipt,
+}
+
+/// A record that this member may read, opened.
+#[derive(Clone, Debug)]
+pub(crate) struct Opened {
+    /// Its author's name.
+    pub(crate) author: MemberName,
+    /// What was sealed in it.
+    pub(crate) content: Content,
 }
 
 /// Turns stored records into rows for one member.
@@ -214,24 +257,44 @@ impl Reader<'_> {
     /// # Errors
     /// [`Unreadable`] says why it is not to be shown.
     pub fn row(&self, stored: &Stored) -> Result<Row, Unreadable> {
+        if !stored.frame().header().kind.is_message() {
+            return Err(Unreadable::Receipt);
+        }
+        Ok(self.row_of(stored, self.open(stored)?))
+    }
+
+    /// Judges and decrypts a stored record, a receipt too.
+    pub(crate) fn open(&self, stored: &Stored) -> Result<Opened, Unreadable> {
         let frame = stored.frame();
         let header = frame.header();
-        let author = permit(&self.roster.at(header.time), &header.author, &header.group)?;
+        let author = permit_record(self.roster, header)?.name;
         let key = self
             .keyring
             .get(&header.group, header.epoch)
             .ok_or_else(|| Unreadable::NoKey { group: header.group.clone(), epoch: header.epoch })?;
-        let text = seal::open(key, frame).map_err(|_| Unreadable::Garbled)?;
-        Ok(Row {
-            id: frame.id(),
+        let content = seal::open(key, frame).map_err(|_| Unreadable::Garbled)?;
+        Ok(Opened { author, content })
+    }
+
+    /// Makes a row of a message that has been opened.
+    pub(crate) fn row_of(&self, stored: &Stored, opened: Opened) -> Row {
+        let header: &Header = stored.frame().header();
+        let mine = header.author == *self.me;
+        let my_name = self.roster.at(header.time).member(self.me).map(|member| member.name);
+        Row {
+            id: stored.frame().id(),
             group: header.group.clone(),
-            author: author.name,
-            mine: header.author == *self.me,
+            author: opened.author,
+            mine,
             time: header.time,
             received_ms: stored.received_ms(),
-            text: Text::new(&text),
+            mentions_me: !mine && my_name.is_some_and(|name| mentions(&opened.content.text, &name)),
+            text: Text::new(&opened.content.text),
             waiting: false,
-        })
+            kind: header.kind,
+            precedence: header.precedence,
+            about: opened.content.about,
+        }
     }
 }
 
@@ -289,7 +352,20 @@ impl Row {
         id.iter_mut().zip(number.to_be_bytes()).for_each(|(to, from)| *to = from);
         let time = Timestamp::from_ms(number.into());
         let (group, text) = (group.clone(), Text::new(text));
-        Self { id: RecordId::from_bytes(id), group, author, mine, time, received_ms: time.ms(), text, waiting: false }
+        Self {
+            id: RecordId::from_bytes(id),
+            group,
+            author,
+            mine,
+            time,
+            received_ms: time.ms(),
+            text,
+            waiting: false,
+            kind: Kind::Text,
+            precedence: Precedence::Routine,
+            about: None,
+            mentions_me: false,
+        }
     }
 }
 

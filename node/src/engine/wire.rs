@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use muster_keys::{PublicKey, Signature};
-use muster_roles::{GroupId, Timestamp, UnitId};
+use muster_roles::{Act, GroupId, Precedence, Timestamp, UnitId};
 use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteArray, Bytes};
 use sha2::{Digest, Sha256};
@@ -19,13 +19,68 @@ pub const MAX_BATCH_LEN: usize = 32 * 1024;
 /// A gossip message holds at most this many records: the smallest record is over 200 bytes.
 pub const MAX_BATCH_RECORDS: usize = 128;
 
-/// The version that stands first in every record.
-const RECORD_VERSION: u64 = 1;
+/// The version that stands first in every record. In the first one records had no precedence, and held bare text.
+const RECORD_VERSION: u64 = 2;
 
 /// Keeps a record's signature from standing for anything else that is signed with a role key.
-const SIGNING_DOMAIN: &[u8] = b"muster record 1";
+const SIGNING_DOMAIN: &[u8] = b"muster record 2";
 
-/// A record's name: SHA-256 over its payload.
+/// What goes first where something waits: the lowest makes room, the highest is sent and fetched before the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rank {
+    /// A receipt.
+    Receipt,
+    /// A routine message.
+    Routine,
+    /// A priority message.
+    Priority,
+    /// An immediate message.
+    Immediate,
+    /// A flash message.
+    Flash,
+}
+
+impl Rank {
+    /// All ranks, the lowest first.
+    pub const ALL: [Self; 5] = [Self::Receipt, Self::Routine, Self::Priority, Self::Immediate, Self::Flash];
+
+    const fn code(self) -> u8 {
+        match self {
+            Self::Receipt => 0,
+            Self::Routine => 1,
+            Self::Priority => 2,
+            Self::Immediate => 3,
+            Self::Flash => 4,
+        }
+    }
+
+    /// Reads a rank; a code that is none, which no record's is, counts for the lowest.
+    #[must_use]
+    pub const fn from_code(code: u8) -> Self {
+        match code {
+            1 => Self::Routine,
+            2 => Self::Priority,
+            3 => Self::Immediate,
+            4 => Self::Flash,
+            _ => Self::Receipt,
+        }
+    }
+}
+
+impl From<Precedence> for Rank {
+    fn from(precedence: Precedence) -> Self {
+        match precedence {
+            Precedence::Routine => Self::Routine,
+            Precedence::Priority => Self::Priority,
+            Precedence::Immediate => Self::Immediate,
+            Precedence::Flash => Self::Flash,
+        }
+    }
+}
+
+/// A record's name: SHA-256 over its payload, the first byte of it replaced by the record's rank.
+///
+/// So whoever knows a record by name alone, as one does that is yet to be fetched, knows whether it goes first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordId([u8; 32]);
 
@@ -34,6 +89,21 @@ impl RecordId {
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    /// Names a payload of this rank.
+    fn of(payload: &[u8], rank: Rank) -> Self {
+        let [_, rest @ ..]: [u8; 32] = Sha256::digest(payload).into();
+        let mut id = [rank.code(); 32];
+        id.iter_mut().skip(1).zip(rest).for_each(|(to, from)| *to = from);
+        Self(id)
+    }
+
+    /// Returns the record's rank.
+    #[must_use]
+    pub const fn rank(&self) -> Rank {
+        let [code, ..] = self.0;
+        Rank::from_code(code)
     }
 
     /// Returns the id's bytes.
@@ -51,7 +121,7 @@ impl fmt::Display for RecordId {
 
 impl fmt::Debug for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().take(4).try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.0.iter().take(5).try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -60,21 +130,52 @@ impl fmt::Debug for RecordId {
 pub enum Kind {
     /// A text message.
     Text,
+    /// An order, which is to be answered.
+    Order,
+    /// An answer to an order.
+    Answer,
+    /// A confirmation of what has been received and read; no message by itself.
+    Receipt,
 }
 
 impl Kind {
     const fn code(self) -> u64 {
         match self {
             Self::Text => 0,
+            Self::Order => 1,
+            Self::Answer => 2,
+            Self::Receipt => 3,
         }
     }
 
     const fn from_code(code: u64) -> Option<Self> {
         match code {
             0 => Some(Self::Text),
+            1 => Some(Self::Order),
+            2 => Some(Self::Answer),
+            3 => Some(Self::Receipt),
             _ => None,
         }
     }
+
+    /// Tells whether it is something said, which is shown to people and counted; a receipt is not.
+    #[must_use]
+    pub const fn is_message(self) -> bool {
+        !matches!(self, Self::Receipt)
+    }
+}
+
+const fn precedence_code(precedence: Precedence) -> u64 {
+    match precedence {
+        Precedence::Routine => 0,
+        Precedence::Priority => 1,
+        Precedence::Immediate => 2,
+        Precedence::Flash => 3,
+    }
+}
+
+fn precedence_from_code(code: u64) -> Option<Precedence> {
+    Precedence::ALL.into_iter().find(|precedence| precedence_code(*precedence) == code)
 }
 
 /// The part of a record that everyone can read, carriers too.
@@ -84,11 +185,13 @@ pub struct Header {
     pub unit: UnitId,
     /// What it says.
     pub kind: Kind,
+    /// How urgent it is; a receipt is routine.
+    pub precedence: Precedence,
     /// Where it is posted.
     pub group: GroupId,
     /// Who says it.
     pub author: PublicKey,
-    /// The author's own count in this group, from 1.
+    /// The author's own count in this group, from 1: of its messages, or where it is a receipt, of its receipts.
     pub seq: u64,
     /// When, by the author's hybrid clock.
     pub time: Timestamp,
@@ -101,13 +204,14 @@ pub struct Header {
 }
 
 /// The header's fields in wire order.
-type HeaderFields<'a> = (ByteArray<16>, u64, &'a str, ByteArray<32>, u64, u64, u64, u64, u64);
+type HeaderFields<'a> = (ByteArray<16>, u64, u64, &'a str, ByteArray<32>, u64, u64, u64, u64, u64);
 
 impl Header {
     fn fields(&self) -> HeaderFields<'_> {
         (
             ByteArray::new(*self.unit.as_bytes()),
             self.kind.code(),
+            precedence_code(self.precedence),
             self.group.as_str(),
             ByteArray::new(*self.author.as_bytes()),
             self.seq,
@@ -116,6 +220,23 @@ impl Header {
             self.sheet_version,
             self.epoch,
         )
+    }
+
+    /// Returns what its author needs the right to.
+    #[must_use]
+    pub const fn act(&self) -> Act {
+        match self.kind {
+            Kind::Text => Act::Text(self.precedence),
+            Kind::Order => Act::Order(self.precedence),
+            Kind::Answer => Act::Answer(self.precedence),
+            Kind::Receipt => Act::Receipt,
+        }
+    }
+
+    /// Returns what it goes before and after.
+    #[must_use]
+    pub fn rank(&self) -> Rank {
+        if self.kind.is_message() { self.precedence.into() } else { Rank::Receipt }
     }
 
     /// Returns what the cipher binds the body to: these fields, encoded.
@@ -128,6 +249,7 @@ impl Header {
 #[derive(Serialize, Deserialize)]
 struct PayloadFields<'a>(
     ByteArray<16>,
+    u64,
     u64,
     &'a str,
     ByteArray<32>,
@@ -204,14 +326,14 @@ impl Frame {
         }
         let header = fields.header()?;
         let payload_range = offset_of(payload, bytes).ok_or(DecodeError::Malformed)?;
-        let body = offset_of(fields.10, bytes).ok_or(DecodeError::Malformed)?;
+        let body = offset_of(fields.11, bytes).ok_or(DecodeError::Malformed)?;
         Ok(Self {
             bytes: bytes.into(),
             payload: payload_range,
             body,
-            nonce: fields.9.into_array(),
+            nonce: fields.10.into_array(),
             signature: Signature::from_bytes(signature.into_array()),
-            id: RecordId(Sha256::digest(payload).into()),
+            id: RecordId::of(payload, header.rank()),
             header,
         })
     }
@@ -253,26 +375,30 @@ impl Frame {
 
 impl PayloadFields<'_> {
     fn header(&self) -> Result<Header, DecodeError> {
-        Ok(Header {
+        let header = Header {
             unit: UnitId::from_bytes(self.0.into_array()),
             kind: Kind::from_code(self.1).ok_or(DecodeError::UnknownVersion)?,
-            group: self.2.parse().map_err(|_| DecodeError::BadField)?,
-            author: PublicKey::from_bytes(&self.3).map_err(|_| DecodeError::BadField)?,
-            seq: self.4,
-            time: Timestamp::from_u64(self.5),
-            charter_version: self.6,
-            sheet_version: self.7,
-            epoch: self.8,
-        })
+            precedence: precedence_from_code(self.2).ok_or(DecodeError::BadField)?,
+            group: self.3.parse().map_err(|_| DecodeError::BadField)?,
+            author: PublicKey::from_bytes(&self.4).map_err(|_| DecodeError::BadField)?,
+            seq: self.5,
+            time: Timestamp::from_u64(self.6),
+            charter_version: self.7,
+            sheet_version: self.8,
+            epoch: self.9,
+        };
+        let is_possible = header.kind.is_message() || header.precedence == Precedence::Routine;
+        if is_possible { Ok(header) } else { Err(DecodeError::BadField) }
     }
 }
 
 /// Encodes a payload from its header, nonce and sealed text.
 pub(crate) fn encode_payload(header: &Header, nonce: &[u8; 24], body: &[u8]) -> Vec<u8> {
-    let (unit, kind, group, author, seq, time, charter_version, sheet_version, epoch) = header.fields();
+    let (unit, kind, precedence, group, author, seq, time, charter_version, sheet_version, epoch) = header.fields();
     encode(&PayloadFields(
         unit,
         kind,
+        precedence,
         group,
         author,
         seq,

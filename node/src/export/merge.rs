@@ -20,7 +20,7 @@ impl Merged {
     pub(super) fn new(disk: &Disk, groups: &[GroupId], since: Timestamp) -> Result<Self, DiskError> {
         let mut merged = Self::default();
         for group in groups {
-            merged.add(disk.rows(group, since, END_OF_TIME)?)?;
+            merged.add(disk.messages(group, since, END_OF_TIME)?)?;
         }
         Ok(merged)
     }

@@ -81,7 +81,7 @@ fn a_failed_export_leaves_nothing_behind() {
     let table = redb::TableDefinition::<(&str, u64, &[u8; 32]), (u64, &[u8])>::new("records");
     let database = redb::Database::open(&path).unwrap();
     let transaction = database.begin_write().unwrap();
-    transaction.open_table(table).unwrap().insert(("army", u64::MAX - 1, &[0; 32]), (0, &b"junk"[..])).unwrap();
+    transaction.open_table(table).unwrap().insert(("army", u64::MAX - 1, &[1; 32]), (0, &b"junk"[..])).unwrap();
     transaction.commit().unwrap();
     drop(database);
     let disk = muster::disk::Disk::open(&path).unwrap();

@@ -7,7 +7,7 @@ use serde_bytes::{ByteArray, Bytes};
 
 /// The payload's fields, as the format lists them.
 #[derive(Serialize)]
-struct Payload<'a>(ByteArray<16>, u64, &'a str, ByteArray<32>, u64, u64, u64, u64, u64, ByteArray<24>, &'a Bytes);
+struct Payload<'a>(ByteArray<16>, u64, u64, &'a str, ByteArray<32>, u64, u64, u64, u64, u64, ByteArray<24>, &'a Bytes);
 
 /// What a forger claims.
 pub struct Forged<'a> {
@@ -17,6 +17,10 @@ pub struct Forged<'a> {
     pub group: GroupId,
     pub time: Timestamp,
     pub seq: u64,
+    /// 0 text, 1 order, 2 answer, 3 receipt.
+    pub kind: u64,
+    /// 0 routine, 1 priority, 2 immediate, 3 flash.
+    pub precedence: u64,
 }
 
 impl Forged<'_> {
@@ -25,7 +29,8 @@ impl Forged<'_> {
         let cited = self.roster.versions_for(&self.group);
         let payload = cbor(&Payload(
             ByteArray::new(*self.roster.unit().as_bytes()),
-            0,
+            self.kind,
+            self.precedence,
             self.group.as_str(),
             ByteArray::new(*self.author.public().as_bytes()),
             self.seq,
@@ -36,8 +41,8 @@ impl Forged<'_> {
             ByteArray::new([7; 24]),
             Bytes::new(&[0x5a; 80]),
         ));
-        let signature = self.signer.sign(&[b"muster record 1", payload.as_slice()].concat());
-        cbor(&(1_u64, Bytes::new(&payload), ByteArray::new(*signature.as_bytes())))
+        let signature = self.signer.sign(&[b"muster record 2", payload.as_slice()].concat());
+        cbor(&(2_u64, Bytes::new(&payload), ByteArray::new(*signature.as_bytes())))
     }
 
     /// The record as a gossip message.

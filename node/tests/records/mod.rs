@@ -60,7 +60,7 @@ impl Unit {
         let engine = self.engines.get_mut(name).unwrap();
         let now = UnixMillis(ms);
         let nonce = [7; 24];
-        let post = Input::Post { request: RequestId(0), group: group(to), text: text.to_owned(), nonce };
+        let post = Input::Post { request: RequestId(0), group: group(to), draft: text.into(), nonce };
         let record = engine.handle(post, now).into_iter().find_map(|effect| match effect {
             Effect::Append(records) => records.into_iter().next(),
             _ => None,

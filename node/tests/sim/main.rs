@@ -162,6 +162,8 @@ fn a_soldiers_forged_record_for_heads_is_rejected_by_every_other_node() {
         group: GroupId::heads(),
         time: Timestamp::from_ms(START.0),
         seq: 1,
+        kind: 0,
+        precedence: 0,
     };
     let message = forged.message();
     let (_, identities) = unit();
@@ -187,6 +189,8 @@ fn a_record_signed_by_another_than_its_author_is_rejected() {
         group: GroupId::heads(),
         time: Timestamp::from_ms(START.0),
         seq: 1,
+        kind: 0,
+        precedence: 0,
     }
     .message();
     let (_, identities) = unit();

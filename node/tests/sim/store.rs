@@ -43,11 +43,20 @@ impl MemStore {
         self.records.values()
     }
 
+    /// All records of a group, receipts too.
+    pub fn all(&self, group: &GroupId) -> Vec<Stored> {
+        self.group(group).map(|(_, stored)| stored.clone()).collect()
+    }
+
     fn group(&self, group: &GroupId) -> impl DoubleEndedIterator<Item = (&Key, &Stored)> {
         let from = (group.clone(), Timestamp::ZERO, RecordId::from_bytes([0; 32]));
         let to = (group.clone(), Timestamp::from_u64(u64::MAX), RecordId::from_bytes([255; 32]));
         self.records.range(from..=to)
     }
+}
+
+fn is_message(stored: &Stored) -> bool {
+    stored.frame().header().kind.is_message()
 }
 
 impl Store for MemStore {
@@ -59,7 +68,9 @@ impl Store for MemStore {
             let header = record.frame().header();
             let key = (header.group.clone(), header.time, record.frame().id());
             let last = self.last_seq.entry((header.group.clone(), header.author)).or_default();
-            *last = header.seq.max(*last);
+            if header.kind.is_message() {
+                *last = header.seq.max(*last);
+            }
             let known = self.records.contains_key(&key);
             if record.is_own() && !known {
                 self.waiting.insert(key.clone());
@@ -133,7 +144,8 @@ impl Store for MemStore {
     }
 
     fn latest(&self, group: &GroupId, count: usize) -> Result<Vec<Stored>, Infallible> {
-        let mut newest: Vec<Stored> = self.group(group).rev().take(count).map(|(_, stored)| stored.clone()).collect();
+        let messages = self.group(group).rev().map(|(_, stored)| stored).filter(|stored| is_message(stored));
+        let mut newest: Vec<Stored> = messages.take(count).cloned().collect();
         newest.reverse();
         Ok(newest)
     }

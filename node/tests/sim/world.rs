@@ -5,9 +5,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use fastrand::Rng;
+use muster::engine::draft::Draft;
 use muster::engine::holes::Tally;
 use muster::engine::io::{Effect, GossipHandle, Input, Notice, PublishOutcome, RequestId, SyncInput, Verdict};
-use muster::engine::policy::Permitted;
+use muster::engine::policy::{Permitted, permit_record};
 use muster::engine::store::{RETENTION_MS, Shed, Store};
 use muster::engine::sync::{MAX_FRAME_LEN, SessionId, SyncEffect, SyncId};
 use muster::engine::time::UnixMillis;
@@ -16,7 +17,7 @@ use muster::engine::view::Row;
 use muster::engine::wire::Frame;
 use muster::engine::{Boot, MAX_UNSENT, State};
 use muster_keys::{Identity, PublicKey};
-use muster_roles::{GroupId, Role, Roster, permit};
+use muster_roles::{GroupId, Role, Roster};
 
 use crate::store::MemStore;
 
@@ -65,7 +66,7 @@ impl SimNode {
 }
 
 enum Happening {
-    Say { node: usize, group: GroupId, text: String },
+    Say { node: usize, group: GroupId, draft: Draft },
     Gossip { node: usize, group: GroupId, message: Vec<u8> },
     Commit { node: usize, records: Vec<Permitted> },
     Shed { node: usize, shed: Shed },
@@ -285,7 +286,12 @@ impl World {
 
     /// A member says something after so many milliseconds.
     pub fn say(&mut self, after_ms: u64, node: usize, group: &GroupId, text: &str) {
-        self.schedule(after_ms, Happening::Say { node, group: group.clone(), text: text.to_owned() });
+        self.post(after_ms, node, group, Draft::text(text));
+    }
+
+    /// A member posts something after so many milliseconds.
+    pub fn post(&mut self, after_ms: u64, node: usize, group: &GroupId, draft: Draft) {
+        self.schedule(after_ms, Happening::Say { node, group: group.clone(), draft });
     }
 
     /// A message made elsewhere reaches a node, as a patched client would send it.
@@ -317,10 +323,10 @@ impl World {
 
     fn happen(&mut self, happening: Happening) {
         match happening {
-            Happening::Say { node, group, text } => {
+            Happening::Say { node, group, draft } => {
                 let mut nonce = [0; 24];
                 self.rng.fill(&mut nonce);
-                self.feed(node, Input::Post { request: RequestId(0), group, text, nonce });
+                self.feed(node, Input::Post { request: RequestId(0), group, draft, nonce });
             }
             Happening::Gossip { node, group, message } => self.hear(node, group, message),
             Happening::Commit { node, records } => {
@@ -461,7 +467,7 @@ impl World {
             Effect::Shed(shed) => self.schedule(1, Happening::Shed { node, shed }),
             Effect::Count(group) => {
                 let mut tally = Tally::default();
-                let stored = self.nodes[node].store.latest(&group, usize::MAX).expect("memory does not fail");
+                let stored = self.nodes[node].store.all(&group);
                 stored.iter().for_each(|stored| tally.note(stored.frame().header()));
                 self.schedule(5, Happening::Counted { node, group, tally });
             }
@@ -487,7 +493,7 @@ impl World {
     fn carry_out_sync(&mut self, node: usize, effect: SyncEffect) {
         match effect {
             SyncEffect::Index(group) => {
-                let stored = self.nodes[node].store.latest(&group, usize::MAX).expect("memory does not fail");
+                let stored = self.nodes[node].store.all(&group);
                 let names = stored.iter().map(|stored| name(stored.frame())).collect();
                 self.schedule(3, Happening::Sync { node, input: SyncInput::Indexed { group, names } });
             }
@@ -564,7 +570,7 @@ impl World {
     fn check_permitted(&self, records: &[Permitted]) {
         for record in records {
             let header = record.frame().header();
-            assert!(permit(&self.roster.at(header.time), &header.author, &header.group).is_ok());
+            assert!(permit_record(&self.roster, header).is_ok());
         }
     }
 

@@ -1,11 +1,9 @@
 //! What is carried for others has a bound on disk, and the store knows what each group takes without counting.
 
-use muster::disk::Disk;
 use muster::disk::writer::{Job, Outcome, Writer};
 use muster::engine::policy::Permitted;
 use muster::engine::store::{Shed, Store};
 use muster_roles::Timestamp;
-use redb::{Database, TableDefinition};
 
 use crate::records::{START_MS, Unit, group};
 use crate::{Place, at, id, ids, ids_in};
@@ -71,22 +69,4 @@ fn the_thread_sheds_and_tells_when_it_did() {
     drop(writer.jobs);
     assert!(writer.outcomes.blocking_recv().is_none(), "only once");
     assert_eq!(ids_in(&place.open(), "army"), []);
-}
-
-#[test]
-fn a_store_from_before_sizes_were_noted_is_counted_once() {
-    let talk = talk(20);
-    let place = Place::holding(&talk);
-    let database = Database::open(&place.path).unwrap();
-    let transaction = database.begin_write().unwrap();
-    transaction.delete_table(TableDefinition::<&str, u64>::new("sizes")).unwrap();
-    transaction.open_table(TableDefinition::<&str, u64>::new("meta")).unwrap().insert("schema", 1).unwrap();
-    transaction.commit().unwrap();
-    drop(database);
-    for _ in 0..2 {
-        let disk = Disk::open(&place.path).unwrap();
-        let sizes = ["army", "navy"].map(|of| disk.size(&group(of)).unwrap());
-        assert_eq!(sizes.iter().sum::<u64>(), bytes(&talk));
-        assert_eq!(ids_in(&disk, "army"), ids_of(&talk, "army"));
-    }
 }

@@ -61,16 +61,25 @@ fn a_database_of_somebody_else_is_refused() {
 }
 
 #[test]
-fn a_store_of_a_newer_muster_is_refused() {
+fn a_store_of_a_newer_or_an_older_muster_is_refused_and_left_as_it_is() {
     let place = Place::holding(&[]);
-    let database = Database::open(&place.path).unwrap();
-    let transaction = database.begin_write().unwrap();
-    transaction.open_table(TableDefinition::<&str, u64>::new("meta")).unwrap().insert("schema", 3).unwrap();
-    transaction.commit().unwrap();
-    drop(database);
-    let error = Disk::open(&place.path).unwrap_err();
-    assert!(matches!(error, OpenError::NewerSchema { found: 3, known: 2, .. }), "{error:?}");
-    assert!(error.hint().contains("newer muster"), "{}", error.hint());
+    let opened_with = |schema: u64| {
+        let database = Database::open(&place.path).unwrap();
+        let transaction = database.begin_write().unwrap();
+        transaction.open_table(TableDefinition::<&str, u64>::new("meta")).unwrap().insert("schema", schema).unwrap();
+        transaction.commit().unwrap();
+        drop(database);
+        Disk::open(&place.path).unwrap_err()
+    };
+    let newer = opened_with(4);
+    assert!(matches!(newer, OpenError::NewerSchema { found: 4, known: 3, .. }), "{newer:?}");
+    assert!(newer.hint().contains("newer muster"), "{}", newer.hint());
+    for schema in [1, 2] {
+        let older = opened_with(schema);
+        assert!(matches!(older, OpenError::OlderSchema { known: 3, .. }), "{older:?}");
+        assert!(older.hint().contains("move it aside"), "{}", older.hint());
+    }
+    assert!(matches!(opened_with(0), OpenError::Damaged { .. }));
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! One's own messages: made, signed, and handed to the store and the outbox.
 
-use muster_roles::{GroupId, permit};
+use muster_roles::{GroupId, Precedence};
 
 use super::{MAX_APPENDING, State};
+use crate::engine::content::{Content, MAX_TEXT_LEN};
+use crate::engine::draft::Draft;
 use crate::engine::io::{Effect, PostError, RequestId};
-use crate::engine::policy::Permitted;
-use crate::engine::seal::{self, MAX_TEXT_LEN};
+use crate::engine::policy::{Permitted, permit_record};
+use crate::engine::seal;
 use crate::engine::time::UnixMillis;
 use crate::engine::verify::Verified;
 use crate::engine::wire::{Header, Kind};
@@ -15,11 +17,11 @@ impl State {
         &mut self,
         request: RequestId,
         group: &GroupId,
-        text: &str,
+        draft: &Draft,
         nonce: &[u8; 24],
         now: UnixMillis,
     ) -> Vec<Effect> {
-        match self.post(group, text, nonce, now) {
+        match self.post(group, draft, nonce, now) {
             Ok(record) => {
                 self.unsent.insert(record.frame());
                 let left_out = self.enqueue(record.frame());
@@ -30,42 +32,64 @@ impl State {
         }
     }
 
-    fn post(&mut self, group: &GroupId, text: &str, nonce: &[u8; 24], now: UnixMillis) -> Result<Permitted, PostError> {
+    fn post(
+        &mut self,
+        group: &GroupId,
+        draft: &Draft,
+        nonce: &[u8; 24],
+        now: UnixMillis,
+    ) -> Result<Permitted, PostError> {
         if self.store_failed {
             return Err(PostError::StoreFailed);
         }
         if self.appending() >= MAX_APPENDING {
             return Err(PostError::Busy);
         }
-        let text = text.trim();
-        if text.is_empty() {
+        let text = draft.text.trim();
+        if text.is_empty() && !draft.may_be_empty() {
             return Err(PostError::Empty);
         }
         if text.len() > MAX_TEXT_LEN {
             return Err(PostError::TooLong { len: text.len(), max: MAX_TEXT_LEN });
         }
-        let time = self.clock.stamp(now);
-        permit(&self.roster.at(time), &self.me, group).map_err(PostError::Denied)?;
-        let cited = self.roster.versions_for(group);
-        let no_key = || PostError::NoKey { group: group.clone() };
-        let key = self.keyring.get(group, cited.epoch).ok_or_else(no_key)?;
+        let content = Content { about: draft.about(), ..Content::text(text) };
         let seq = self.last_seq.get(group).copied().unwrap_or(0).saturating_add(1);
-        let header = Header {
+        let header = Header { precedence: draft.precedence, ..self.head(group, draft.kind(), seq, now) };
+        let record = self.make(&header, &content, nonce, now)?;
+        self.last_seq.insert(group.clone(), seq);
+        Ok(record)
+    }
+
+    /// Begins a routine record of one's own.
+    fn head(&mut self, group: &GroupId, kind: Kind, seq: u64, now: UnixMillis) -> Header {
+        let cited = self.roster.versions_for(group);
+        Header {
             unit: self.roster.unit(),
-            kind: Kind::Text,
+            kind,
+            precedence: Precedence::Routine,
             group: group.clone(),
             author: self.me,
             seq,
-            time,
+            time: self.clock.stamp(now),
             charter_version: cited.charter_version,
             sheet_version: cited.sheet_version,
             epoch: cited.epoch,
-        };
-        let body = seal::seal(key, &header, nonce, text).map_err(|_| PostError::Seal)?;
-        let record = Verified::sign(&self.identity, &header, nonce, &body).map_err(|_| PostError::Seal)?;
-        let record =
-            Permitted::judge(record, &self.roster, now.0).map_err(|denied| PostError::Denied(denied.denial))?;
-        self.last_seq.insert(group.clone(), seq);
-        Ok(record)
+        }
+    }
+
+    /// Seals and signs a record of one's own, if the roster allows it.
+    fn make(
+        &self,
+        header: &Header,
+        content: &Content,
+        nonce: &[u8; 24],
+        now: UnixMillis,
+    ) -> Result<Permitted, PostError> {
+        permit_record(&self.roster, header).map_err(PostError::Denied)?;
+        let key = self.keyring.get(&header.group, header.epoch);
+        let key = key.ok_or_else(|| PostError::NoKey { group: header.group.clone() })?;
+        let body = seal::seal(key, header, nonce, content).map_err(|_| PostError::Seal)?;
+        let record = Verified::sign(&self.identity, header, nonce, &body).map_err(|_| PostError::Seal)?;
+        Permitted::judge(record, &self.roster, now.0).map_err(|denied| PostError::Denied(denied.denial))
     }
 }

@@ -141,7 +141,7 @@ impl State {
     /// A device restored from a backup learns from the mesh how far its own count had come.
     fn learn_own_seq(&mut self, record: &Permitted) {
         let header = record.frame().header();
-        if header.author == self.me {
+        if header.author == self.me && header.kind.is_message() {
             let last = self.last_seq.entry(header.group.clone()).or_default();
             *last = header.seq.max(*last);
         }

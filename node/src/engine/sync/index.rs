@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use muster_roles::Timestamp;
 use negentropy::{Bound, Error, Id, Item, NegentropyStorageBase};
 
-use crate::engine::wire::RecordId;
+use crate::engine::wire::{Rank, RecordId};
 
 /// A record's name in reconciliation: its time, then the first 24 bytes of its id.
 ///
 /// With the time in it, whoever is asked for a record by this name finds it without an index of ids, and whoever lacks
-/// records knows which are the newest.
+/// records knows which are the newest. The id's first byte tells the rank, so that it knows which are urgent too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SyncId([u8; 32]);
 
@@ -45,6 +45,12 @@ impl SyncId {
     pub fn time(&self) -> Timestamp {
         let front = self.0.first_chunk::<TIME_LEN>().copied().unwrap_or_default();
         Timestamp::from_u64(u64::from_be_bytes(front))
+    }
+
+    /// Returns the record's rank.
+    #[must_use]
+    pub fn rank(&self) -> Rank {
+        Rank::from_code(self.0.get(TIME_LEN).copied().unwrap_or_default())
     }
 
     /// Returns the lowest and the highest id that a record of this name can have.

@@ -66,7 +66,7 @@ pub(super) struct Leading {
     /// Groups that are still being compared, and from which time on.
     comparing: BTreeMap<GroupId, Timestamp>,
     rounds: u32,
-    /// What this side lacks; the newest last once all is compared.
+    /// What this side lacks; the most urgent last once all is compared, and of one rank the newest.
     lacking: Vec<(SyncId, GroupId)>,
     /// Whether the other side lacks something.
     other_lacks: bool,
@@ -222,7 +222,8 @@ impl Leading {
         if !self.comparing.is_empty() {
             return Vec::new();
         }
-        self.lacking.sort();
+        // The most urgent last, and of one rank the newest.
+        self.lacking.sort_by_key(|(name, group)| (name.rank(), *name, group.clone()));
         self.lacking.dedup();
         let behind = self.other_lacks.then_some(Step::Send(Frame::Behind));
         behind.into_iter().chain(self.ask()).collect()
@@ -265,7 +266,7 @@ impl Leading {
         Ok(vec![Step::Verify { group, records, last }])
     }
 
-    /// Asks for as much as may be under way, the newest first; finishes when nothing is left.
+    /// Asks for as much as may be under way, the most urgent first and then the newest; finishes when nothing is left.
     fn ask(&mut self) -> Vec<Step> {
         let mut steps = Vec::new();
         while self.wants < MAX_WANTS
@@ -281,7 +282,7 @@ impl Leading {
     }
 }
 
-/// Takes the newest names, all of one group, off the end of a list that has the newest last.
+/// Takes the most urgent names, all of one group, off the end of a list that has them last.
 fn take_newest(names: &mut Vec<(SyncId, GroupId)>) -> Option<(GroupId, Vec<SyncId>)> {
     let group = names.last()?.1.clone();
     let in_run = names.iter().rev().take(MAX_WANTED).take_while(|(_, other)| *other == group).count();

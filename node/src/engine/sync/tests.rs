@@ -5,7 +5,7 @@ use negentropy::NegentropyStorageBase;
 use proptest::prelude::*;
 
 use super::*;
-use crate::engine::wire::RecordId;
+use crate::engine::wire::{Rank, RecordId};
 
 fn army() -> GroupId {
     "army".parse().unwrap()
@@ -16,8 +16,13 @@ fn key(n: u8) -> PublicKey {
 }
 
 fn name(ms: u64, n: u64) -> SyncId {
+    ranked(Rank::Routine, ms, n)
+}
+
+fn ranked(rank: Rank, ms: u64, n: u64) -> SyncId {
     let mut id = [0; 32];
-    id[..8].copy_from_slice(&n.to_le_bytes());
+    id[0] = u8::try_from(Rank::ALL.iter().position(|other| *other == rank).unwrap()).unwrap();
+    id[1..9].copy_from_slice(&n.to_le_bytes());
     SyncId::new(Timestamp::from_ms(ms), &RecordId::from_bytes(id))
 }
 
@@ -94,6 +99,17 @@ fn the_leader_asks_for_exactly_what_it_lacks_the_newest_first() {
     let (wanted, _) = play(&mut node(held), &mut node(all.clone()));
     lacking.reverse();
     assert_eq!(wanted, lacking);
+}
+
+#[test]
+fn what_is_urgent_is_asked_for_first_and_receipts_last() {
+    let name_of = |(n, rank): (u64, &Rank)| ranked(*rank, NOW.0 - 10_000_000 + n * 1000, n);
+    let ranks = Rank::ALL.iter().cycle().take(1000);
+    let mut all: Vec<SyncId> = (0..).zip(ranks).map(name_of).collect();
+    let (wanted, _) = play(&mut node([]), &mut node(all.clone()));
+    all.sort_by_key(|name| (name.rank(), *name));
+    all.reverse();
+    assert_eq!(wanted, all);
 }
 
 #[test]

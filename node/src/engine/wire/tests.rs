@@ -4,6 +4,7 @@ use muster_keys::{GroupKey, Identity};
 use proptest::prelude::*;
 
 use super::*;
+use crate::engine::content::{Content, MAX_TEXT_LEN};
 use crate::engine::seal;
 use crate::engine::verify::{Verified, VerifyError};
 
@@ -22,6 +23,7 @@ fn header() -> Header {
     Header {
         unit: UNIT,
         kind: Kind::Text,
+        precedence: Precedence::Routine,
         group: "army".parse().unwrap(),
         author: identity().public(),
         seq: 1,
@@ -33,7 +35,7 @@ fn header() -> Header {
 }
 
 fn record(text: &str) -> Vec<u8> {
-    let body = seal::seal(&key(), &header(), &NONCE, text).unwrap();
+    let body = seal::seal(&key(), &header(), &NONCE, &Content::text(text)).unwrap();
     Verified::sign(&identity(), &header(), &NONCE, &body).unwrap().frame().bytes().to_vec()
 }
 
@@ -43,22 +45,22 @@ fn a_record_comes_back_as_it_went() {
     let frame = Frame::decode(&bytes).unwrap();
     assert_eq!(frame.header(), &header());
     assert_eq!(&**frame.bytes(), bytes.as_slice());
-    assert_eq!(seal::open(&key(), &frame).unwrap().as_str(), "Hello guys");
+    assert_eq!(seal::open(&key(), &frame).unwrap().text.as_str(), "Hello guys");
     assert!(Verified::check(frame, UNIT).is_ok());
 }
 
 #[test]
 fn the_longest_text_fits_a_record() {
-    let text = "x".repeat(seal::MAX_TEXT_LEN);
+    let text = "x".repeat(MAX_TEXT_LEN);
     let frame = Frame::decode(&record(&text)).unwrap();
-    assert_eq!(*seal::open(&key(), &frame).unwrap(), text);
+    assert_eq!(*seal::open(&key(), &frame).unwrap().text, text);
 }
 
 #[test]
 fn lengths_of_sealed_texts_say_little() {
     let len = |text: &str| record(text).len();
-    assert_eq!(len("a"), len(&"a".repeat(63)));
-    assert_eq!(len(&"a".repeat(64)), len("a") + 64);
+    assert_eq!(len("a"), len(&"a".repeat(57)));
+    assert_eq!(len(&"a".repeat(58)), len("a") + 64);
 }
 
 #[test]
@@ -70,6 +72,21 @@ fn the_smallest_record_is_large_enough_for_the_bound_on_their_number() {
 fn a_record_of_another_unit_is_told_apart() {
     let frame = Frame::decode(&record("a")).unwrap();
     assert_eq!(Verified::check(frame, UnitId::from_bytes([8; 16])).unwrap_err(), VerifyError::OtherUnit);
+}
+
+#[test]
+fn an_id_tells_the_rank_and_else_what_was_signed() {
+    let frame = |kind, precedence| {
+        let header = Header { kind, precedence, ..header() };
+        Verified::sign(&identity(), &header, &NONCE, &[0; 80]).map(|record| record.frame().clone())
+    };
+    let ranks = Precedence::ALL.map(|precedence| frame(Kind::Text, precedence).unwrap().id().rank());
+    assert_eq!(ranks, [Rank::Routine, Rank::Priority, Rank::Immediate, Rank::Flash]);
+    assert_eq!(frame(Kind::Receipt, Precedence::Routine).unwrap().id().rank(), Rank::Receipt);
+    assert_eq!(frame(Kind::Receipt, Precedence::Priority).unwrap_err(), DecodeError::BadField, "receipts are routine");
+    let frame = frame(Kind::Order, Precedence::Routine).unwrap();
+    let digest = Sha256::digest(&frame.bytes()[frame.payload.clone()]);
+    assert_eq!((&frame.id().as_bytes()[1..], frame.id().as_bytes()[0]), (&digest[1..], 1));
 }
 
 #[test]
@@ -89,8 +106,10 @@ fn an_oversize_record_is_refused_unread() {
 #[test]
 fn an_unknown_version_is_refused() {
     let mut bytes = record("a");
-    assert_eq!(bytes[1], 1, "the version stands first");
-    bytes[1] = 2;
+    assert_eq!(bytes[1], 2, "the version stands first");
+    bytes[1] = 1;
+    assert_eq!(Frame::decode(&bytes).unwrap_err(), DecodeError::UnknownVersion, "what older programs wrote");
+    bytes[1] = 3;
     assert_eq!(Frame::decode(&bytes).unwrap_err(), DecodeError::UnknownVersion);
 }
 
@@ -98,7 +117,7 @@ fn an_unknown_version_is_refused() {
 fn another_encoding_of_the_same_record_is_refused() {
     let bytes = record("a");
     // The version as a two-byte integer, and the outer array with no length given.
-    let wide = [&bytes[..1], &[0x18, 1], &bytes[2..]].concat();
+    let wide = [&bytes[..1], &[0x18, 2], &bytes[2..]].concat();
     let endless = [&[0x9f], &bytes[1..], &[0xff]].concat();
     assert_eq!(Frame::decode(&wide).unwrap_err(), DecodeError::NotCanonical);
     assert_eq!(Frame::decode(&endless).unwrap_err(), DecodeError::NotCanonical);
@@ -106,7 +125,7 @@ fn another_encoding_of_the_same_record_is_refused() {
 
 #[test]
 fn a_length_that_promises_more_than_there_is_costs_nothing() {
-    let huge = [0x83, 1, 0x5b, 0x0f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+    let huge = [0x83, 2, 0x5b, 0x0f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
     assert_eq!(Frame::decode(&huge).unwrap_err(), DecodeError::Malformed);
     let many = [0x9b, 0x0f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
     assert_eq!(decode_batch(&many).unwrap_err(), DecodeError::Malformed);
@@ -149,12 +168,12 @@ proptest! {
     fn any_text_comes_back(text in "\\PC{1,400}") {
         let frame = Frame::decode(&record(&text)).unwrap();
         let opened = seal::open(&key(), &frame).unwrap();
-        prop_assert_eq!(opened.as_str(), text);
+        prop_assert_eq!(opened.text.as_str(), text);
     }
 
     #[test]
     fn a_body_under_another_header_does_not_open(seq in 2_u64..) {
-        let body = seal::seal(&key(), &header(), &NONCE, "a").unwrap();
+        let body = seal::seal(&key(), &header(), &NONCE, &Content::text("a")).unwrap();
         let moved = Header { seq, ..header() };
         let record = Verified::sign(&identity(), &moved, &NONCE, &body).unwrap();
         prop_assert!(seal::open(&key(), record.frame()).is_err());
