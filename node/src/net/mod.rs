@@ -17,6 +17,7 @@ pub use self::discovery::MAX_PLACES;
 use self::names::ByName;
 pub use self::sync::{SyncCommand, SyncStreams};
 use self::task::{Start, Task};
+use self::uplink::Uplink;
 pub use crate::engine::policy::Carry;
 
 use crate::engine::hello::Address;
@@ -37,6 +38,7 @@ mod sync;
 mod task;
 mod translate;
 mod transport;
+mod uplink;
 
 /// Commands waiting for the network task; a full queue makes the driver wait, which is the back-pressure wanted.
 pub const COMMAND_QUEUE_LEN: usize = 256;
@@ -212,6 +214,7 @@ pub fn start(config: Config, identity: &Identity, roster: Arc<Roster>) -> Result
         return Err(StartError::Dial { address: address.clone() });
     }
     let mut swarm = swarm(&config, identity, &roster)?;
+    let uplink = Uplink::new(config.listen.iter());
     for address in config.listen {
         swarm.listen_on(address.clone()).map_err(|source| StartError::Listen { address, source })?;
     }
@@ -226,6 +229,7 @@ pub fn start(config: Config, identity: &Identity, roster: Arc<Roster>) -> Result
         incarnation: u64::from_le_bytes(random_bytes()?),
         carry: config.carry,
         dial: config.dial,
+        uplink,
         places: config.places,
         commands,
         events,

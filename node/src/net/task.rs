@@ -28,6 +28,7 @@ use super::names::{ByName, LookupError};
 use super::peer::{Named, role_key};
 use super::reports::Reports;
 use super::translate::{Happening, translate};
+use super::uplink::Uplink;
 use super::{Carry, Command, Event, Place};
 use crate::engine::hello::Response;
 use crate::engine::io::{PublishOutcome, Verdict};
@@ -73,6 +74,7 @@ pub(crate) struct Task {
     ignored: u64,
     published: Option<Instant>,
     clock: Watch,
+    uplink: Uplink,
 }
 
 /// What a task starts with.
@@ -89,6 +91,8 @@ pub(crate) struct Start {
     pub(crate) carry: Carry,
     /// Addresses to keep dialling.
     pub(crate) dial: Vec<Multiaddr>,
+    /// Whether there is a network, as far as is known.
+    pub(crate) uplink: Uplink,
     /// Where members could be reached when the node last ran.
     pub(crate) places: Vec<Place>,
     /// From the driver.
@@ -127,6 +131,7 @@ impl Task {
             ignored: 0,
             published: None,
             clock: Watch::new(unix_ms(), now),
+            uplink: start.uplink,
         };
         task.join_topics();
         for place in start.places {
@@ -373,6 +378,13 @@ impl Task {
         for id in self.links.overdue(now) {
             tracing::debug!(connection = %id, "had its time");
             self.shut(id);
+        }
+        match self.uplink.look(self.swarm.listeners(), now) {
+            Some(false) => {
+                tracing::warn!("no network: nothing but loopback is up; what is posted is kept until there is one")
+            }
+            Some(true) => tracing::info!("the network is there"),
+            None => {}
         }
         let forgotten = self.pending.expire(now);
         if forgotten > 0 {
