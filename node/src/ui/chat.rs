@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use muster_roles::{GroupId, MemberName};
+use muster_roles::GroupId;
 
-use super::commands::{self, Action, CommandError, rank};
+use super::commands::{self, Action, CommandError};
 use super::printed::Line;
 use super::shown::Shown;
+use super::wording;
 use crate::control::{
-    Answer, Ask, Event, Late, Message, Notice, PAGE_LEN, Page, Position, Printable, Profile, Refusal, Request,
-    RequestId, SCREEN_QUEUE_LEN,
+    Answer, Ask, Event, Late, Message, PAGE_LEN, Page, Position, Printable, Profile, Refusal, Request, RequestId,
+    SCREEN_QUEUE_LEN,
 };
 
 /// Live messages kept back while the history that goes before them is on its way; with more, they are shown without it.
@@ -102,7 +103,7 @@ impl Chat {
                 vec![Output::Print(Line::Detail(format!("listening on {}", Printable::new(&address))))]
             }
             Event::Missed { count } => self.on_missed(count),
-            Event::Notice(notice) => vec![news(describe(&notice, self.open.as_ref()))],
+            Event::Notice(notice) => vec![news(wording::notice(&notice, self.open.as_ref()))],
             Event::Delivery { .. } | Event::Member(_) | Event::JoinRequests { .. } | Event::Closed => Vec::new(),
         };
         outputs.extend(self.note_read());
@@ -114,7 +115,7 @@ impl Chat {
             Answer::Page(page) => self.on_page(page),
             Answer::Exported { path, count } => {
                 let path = Printable::new(&path.to_string_lossy());
-                vec![answer_line(format!("saved {} to {path}", counted(count, "message")))]
+                vec![answer_line(wording::exported(&path, count))]
             }
             _ => Vec::new(),
         }
@@ -146,8 +147,7 @@ impl Chat {
 
     /// Welcomes the member, or takes over what a new roster says of it.
     fn on_profile(&mut self, profile: &Profile) -> Vec<Output> {
-        let greeting =
-            format!("{} of {}, {}; :help lists the commands", profile.name, profile.unit, rank(&profile.role));
+        let greeting = wording::greeting(profile);
         let before = self.profile.replace(profile.clone());
         let Some(before) = before else {
             let ask = profile.home_group().cloned().map(|group| self.open(group));
@@ -162,7 +162,7 @@ impl Chat {
         }
         if let Some(closed) = self.open.take_if(|group| !readable(group)) {
             // No other group is opened in its place: what is being typed was meant for this one.
-            outputs.push(news(format!("{closed} is closed to you now; :help lists the groups you may open")));
+            outputs.push(news(wording::closed(&closed)));
         }
         outputs
     }
@@ -214,8 +214,7 @@ impl Chat {
         let count = u64::try_from(messages.len()).unwrap_or(u64::MAX).saturating_add(older);
         let mut outputs = Vec::new();
         if !messages.is_empty() {
-            let how = if while_away { "while you were away" } else { "came late" };
-            outputs.push(news(format!("{} {how}", counted(count, "message"))));
+            outputs.push(news(wording::late(count, while_away)));
         }
         if older > 0 {
             let which = if messages.is_empty() { "older than these came too" } else { "before these" };
@@ -250,10 +249,7 @@ impl Chat {
     }
 
     fn on_presence(&mut self, connected: usize) -> Vec<Output> {
-        let text = match connected {
-            0 => "no member is in reach; what you write waits".to_owned(),
-            _ => format!("{} in reach", counted(connected, "member")),
-        };
+        let text = wording::presence(connected);
         let before = std::mem::replace(&mut self.connected, connected);
         // A person needs to know whether anybody hears; the count would only scroll messages away.
         let line = if (before == 0) == (connected == 0) { Line::Detail(text) } else { Line::News(text) };
@@ -262,7 +258,7 @@ impl Chat {
 
     /// Says that something is missing, and asks again for what the open group has newest.
     fn on_missed(&mut self, count: u64) -> Vec<Output> {
-        let text = format!("{} could not be shown in time and are missing here", counted(count, "event"));
+        let text = wording::missed(count);
         let ask = self.open.clone().map(|group| self.ask_history(group));
         std::iter::once(news(text)).chain(ask).collect()
     }
@@ -319,62 +315,8 @@ fn refuse_line(error: &CommandError) -> Vec<Output> {
 }
 
 fn refuse(reason: &Refusal) -> Vec<Output> {
-    let hint = reason.hint.as_deref().map(|hint| answer_line(format!("hint: {}", Printable::new(hint))));
-    std::iter::once(refusal(Printable::new(&reason.error))).chain(hint).collect()
-}
-
-/// Says what is missing of whose messages, or has come; the group is named where it is not the open one.
-fn describe_hole(author: &MemberName, elsewhere: Option<&GroupId>, count: u64, has_arrived: bool) -> String {
-    let place = elsewhere.map_or_else(String::new, |group| format!(" in {group}"));
-    match (count, has_arrived) {
-        (1, false) => format!("1 message from {author}{place} is not here yet"),
-        (1, true) => format!("the missing message from {author}{place} has arrived"),
-        (_, false) => format!("{count} messages from {author}{place} are not here yet"),
-        (_, true) => format!("the {count} missing messages from {author}{place} have arrived"),
-    }
-}
-
-fn describe(notice: &Notice, open: Option<&GroupId>) -> String {
-    match notice {
-        Notice::Missing { group, author, count } => {
-            describe_hole(author, Some(group).filter(|group| open != Some(group)), *count, false)
-        }
-        Notice::Arrived { group, author, count } => {
-            describe_hole(author, Some(group).filter(|group| open != Some(group)), *count, true)
-        }
-        Notice::RosterUpdated { version, members } => format!("new roster: version {version}, {members} members"),
-        Notice::Sent { count } => format!("sent: {} that waited", counted(*count, "message")),
-        Notice::NoLongerMember => {
-            "you are not in the unit's roster any more: what you write is accepted nowhere".to_owned()
-        }
-        Notice::ClockOff { by_ms } => format!(
-            "this device's clock is {} the unit's: set it; messages are stamped with the unit's time",
-            apart(*by_ms)
-        ),
-        Notice::ClockMended => "this device's clock agrees with the unit's again".to_owned(),
-        Notice::ClocksDiffer { member, by_ms } => {
-            format!("this device's clock is {} {member}'s: set the one that is wrong", apart(*by_ms))
-        }
-        Notice::StoreFailed => "the store has failed: nothing more is accepted; make room and start again".to_owned(),
-    }
-}
-
-/// Says how far a clock is off, in the largest unit of which it is at least two; nobody sets a clock by more than that.
-fn apart(by_ms: i64) -> String {
-    const UNITS: [(u64, &str); 4] = [(365 * 86_400, "years"), (86_400, "days"), (3600, "h"), (60, "min")];
-    let seconds = match by_ms.unsigned_abs() / 1000 {
-        seconds @ 0..120 => seconds,
-        seconds => (seconds + 30) / 60 * 60,
-    };
-    let side = if by_ms < 0 { "behind" } else { "ahead of" };
-    let coarse = UNITS.iter().find(|(unit, _)| seconds >= 2 * unit);
-    let (count, unit) = coarse.map_or((seconds, "s"), |(length, name)| ((seconds + length / 2) / length, name));
-    format!("{count} {unit} {side}")
-}
-
-fn counted<N: Copy + fmt::Display + PartialEq + From<u8>>(count: N, what: &str) -> String {
-    let plural = if count == N::from(1) { "" } else { "s" };
-    format!("{count} {what}{plural}")
+    let (reason, hint) = wording::refusal(reason);
+    std::iter::once(reason).chain(hint).map(answer_line).collect()
 }
 
 #[cfg(test)]

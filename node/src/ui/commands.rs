@@ -163,6 +163,14 @@ pub fn help(profile: &Profile, current: Option<&GroupId>) -> Vec<String> {
     groups.chain(commands).chain([escape]).map(|(names, help)| format!("{names:<16}{help}")).collect()
 }
 
+/// Returns every word that is a command for this member: what a half-typed one can be completed to.
+#[must_use]
+pub fn names(profile: &Profile) -> Vec<String> {
+    let letters = profile.groups.iter().map(|choice| format!(":{}", choice.letter));
+    let commands = COMMANDS.iter().filter(|command| command.audience.includes(&profile.role));
+    letters.chain(commands.map(|command| command.name.to_owned())).collect()
+}
+
 /// Says in plain words who the member is.
 #[must_use]
 pub fn rank(role: &Role) -> String {

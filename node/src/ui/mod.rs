@@ -5,6 +5,7 @@
 
 pub mod commands;
 
+mod author;
 mod chat;
 mod editor;
 mod line;
@@ -13,10 +14,13 @@ mod printed;
 mod session;
 mod shown;
 mod terminal;
+mod tui;
 mod turnstile;
+mod wording;
 
 #[cfg(test)]
 mod sample;
 
 pub use line::run_line;
 pub use plain::run_plain;
+pub use tui::{Drawing, run_full};

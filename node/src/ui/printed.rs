@@ -3,6 +3,7 @@
 use jiff::Zoned;
 use muster_roles::{MemberName, Timestamp};
 
+use super::author::author_number;
 use crate::control::Message;
 
 /// Whether escape codes for colour are used.
@@ -106,8 +107,8 @@ fn clock_time(time: Timestamp, now: &Zoned) -> String {
 
 /// The same colour for the same name on every device, with no meaning but to tell names apart.
 fn author_colour(name: &MemberName) -> &'static str {
-    let sum = name.as_str().bytes().fold(0usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-    AUTHOR_COLOURS.get(sum % AUTHOR_COLOURS.len()).copied().unwrap_or_default()
+    let number = usize::try_from(author_number(name.as_str())).unwrap_or_default();
+    AUTHOR_COLOURS.get(number % AUTHOR_COLOURS.len()).copied().unwrap_or_default()
 }
 
 #[cfg(test)]

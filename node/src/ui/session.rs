@@ -9,13 +9,14 @@ use tokio::time::{Instant, sleep_until};
 
 use super::chat::{Chat, Output};
 use super::printed::{Line, Look};
+use super::wording;
 use crate::control::{Ask, Event, Request};
 
 /// How long a leaving screen waits for the node to end: longer than the node gives its store and its network.
-const LEAVE_LIMIT: Duration = Duration::from_secs(40);
+pub(super) const LEAVE_LIMIT: Duration = Duration::from_secs(40);
 
 /// How long leaving may take in silence: a person who waits longer wants to know what for.
-const SILENCE_LIMIT: Duration = Duration::from_millis(500);
+pub(super) const SILENCE_LIMIT: Duration = Duration::from_millis(500);
 
 /// Lines on their way to the screen's output side: a history fits; beyond it the node keeps back what it has to tell.
 pub(super) const LINE_QUEUE_LEN: usize = 64;
@@ -178,8 +179,7 @@ impl Session {
 
     fn explain(&mut self) {
         self.explain_at = None;
-        let reason = "leaving: your last messages wait for a member in reach, a few seconds at most";
-        self.print(&Line::News(reason.to_owned()));
+        self.print(&Line::News(wording::LEAVING.to_owned()));
     }
 
     fn print(&mut self, line: &Line) {

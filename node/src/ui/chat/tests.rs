@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::control::RefusalKind;
+use crate::control::{Notice, RefusalKind};
 use crate::ui::printed::{Colours, Look};
 use crate::ui::sample::{carrier, commander, group, leader, message, mine, soldier};
 

@@ -1,0 +1,213 @@
+//! What the node tells.
+
+use muster_roles::GroupId;
+
+use super::{Model, Purpose, Stay};
+use crate::control::{
+    Answer, Delivery, Event, Late, Member, Message, Notice, Page, Printable, Profile, Refusal, Request, RequestId,
+};
+use crate::ui::tui::timeline::{Key, Weight};
+use crate::ui::wording;
+
+impl Model {
+    /// Takes in what the node tells.
+    pub(in crate::ui::tui) fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Profile(profile) => self.on_profile(profile),
+            Event::Message(message) => self.on_message(message),
+            Event::Late { groups } => groups.into_iter().for_each(|late| self.on_late(late)),
+            Event::Delivery { group, ids, delivery } => {
+                if delivery == Delivery::Sent
+                    && let Some(view) = self.views.get_mut(&group)
+                {
+                    ids.iter().for_each(|id| view.timeline.note_sent(*id));
+                    self.waiting = self.waiting.saturating_sub(ids.len());
+                }
+            }
+            Event::Read { group, unread, .. } => {
+                if !self.is_seen(&group) {
+                    self.views.entry(group).or_default().unread = unread;
+                }
+            }
+            // The status line has it, and says what it means where it is nobody.
+            Event::Presence { connected } => self.connected = connected,
+            Event::Member(member) => self.on_member(member),
+            Event::Notice(notice) => self.on_notice(&notice),
+            Event::Missed { count } => self.on_missed(count),
+            Event::Answered { to, answer } => self.on_answer(to, answer),
+            Event::Refused { to, refusal } => self.on_refusal(to, &refusal),
+            Event::Listening { .. } => {}
+            Event::JoinRequests { requests } => {
+                if let Some(request) = requests.last() {
+                    let text = format!("{} asks to be admitted: `muster member requests` lists who asks", request.name);
+                    self.note(Weight::News, text);
+                }
+            }
+            Event::Closed => self.stay = Stay::Gone,
+        }
+    }
+
+    /// Welcomes the member, or takes over what a new roster says of it.
+    fn on_profile(&mut self, profile: Profile) {
+        let before = self.profile.replace(profile.clone());
+        for request in [Request::Groups, Request::Members, Request::Status] {
+            self.ask(Purpose::Own, request);
+        }
+        let Some(before) = before else {
+            // The title says who sits here.
+            if let Some(group) = profile.home_group().cloned() {
+                self.open_group(group);
+            }
+            return;
+        };
+        let readable = |group: &GroupId| profile.groups.iter().any(|choice| choice.id == *group);
+        self.views.retain(|group, _| readable(group));
+        if (&before.name, &before.role) != (&profile.name, &profile.role) {
+            self.note(Weight::News, wording::greeting(&profile));
+        }
+        if let Some(closed) = self.open.take_if(|group| !readable(group)) {
+            // No other group is opened in its place: what is being typed was meant for this one.
+            self.note(Weight::Refusal, wording::closed(&closed));
+        }
+    }
+
+    fn on_message(&mut self, message: Message) {
+        let (group, is_mine, is_waiting) = (message.group.clone(), message.is_mine(), message.is_waiting());
+        if !self.take_message(message, false) {
+            return;
+        }
+        self.waiting += usize::from(is_waiting);
+        if !is_mine && !self.is_seen(&group) {
+            self.views.entry(group).or_default().unread += 1;
+        }
+    }
+
+    fn on_late(&mut self, late: Late) {
+        let Late { group, messages, older, while_away } = late;
+        let first = messages.first().map(Message::position);
+        let (mut count, mut of_others) = (0u64, 0u64);
+        for message in messages {
+            let is_mine = message.is_mine();
+            if self.take_message(message, !while_away) {
+                count += 1;
+                of_others += u64::from(!is_mine);
+            }
+        }
+        let is_open = self.open.as_ref() == Some(&group);
+        if !self.is_seen(&group) {
+            self.views.entry(group.clone()).or_default().unread += of_others.saturating_add(older);
+        }
+        if is_open && (count > 0 || older > 0) {
+            self.note(Weight::News, wording::late(count.saturating_add(older), while_away));
+        }
+        if let Some(first) = first.filter(|_| older > 0) {
+            self.ask_before(group, first, older);
+        }
+    }
+
+    fn on_member(&mut self, member: Member) {
+        match self.members.iter_mut().find(|known| known.name == member.name) {
+            Some(known) => *known = member,
+            None => self.ask(Purpose::Own, Request::Members),
+        }
+    }
+
+    fn on_notice(&mut self, notice: &Notice) {
+        match notice {
+            Notice::RosterUpdated { .. } => {
+                for request in [Request::Members, Request::Status] {
+                    self.ask(Purpose::Own, request);
+                }
+            }
+            // The mark behind each message goes, and the count in the status line: no more need be said.
+            Notice::Sent { .. } => return self.ask(Purpose::Own, Request::Status),
+            Notice::ClockOff { by_ms } => self.clock.off_by_ms = Some(*by_ms),
+            Notice::ClockMended => {
+                self.clock.off_by_ms = None;
+                self.warning = None;
+            }
+            Notice::ClocksDiffer { .. } => self.warning = Some("clocks differ".to_owned()),
+            Notice::StoreFailed => self.warning = Some("the store has failed".to_owned()),
+            Notice::NoLongerMember => self.warning = Some("not in the roster".to_owned()),
+            Notice::Missing { .. } | Notice::Arrived { .. } => {}
+        }
+        let weight = match notice {
+            Notice::StoreFailed | Notice::NoLongerMember => Weight::Refusal,
+            _ => Weight::News,
+        };
+        self.note(weight, wording::notice(notice, self.open.as_ref()));
+    }
+
+    /// Says that something is missing, and asks again for what the open group has newest.
+    fn on_missed(&mut self, count: u64) {
+        self.note(Weight::News, wording::missed(count));
+        for request in [Request::Groups, Request::Members, Request::Status] {
+            self.ask(Purpose::Own, request);
+        }
+        if let Some(group) = self.open.clone() {
+            self.ask_newest(Purpose::Older(group.clone()), group);
+        }
+    }
+
+    fn on_answer(&mut self, to: RequestId, answer: Answer) {
+        let purpose = self.awaited.remove(&to);
+        match answer {
+            Answer::Page(page) => self.on_page(purpose, page),
+            Answer::Exported { path, count } => {
+                self.note(Weight::Answer, wording::exported(&Printable::new(&path.to_string_lossy()), count));
+            }
+            Answer::Groups { groups } => {
+                for state in groups {
+                    if !self.is_seen(&state.choice.id) {
+                        self.views.entry(state.choice.id).or_default().unread = state.unread;
+                    }
+                }
+            }
+            Answer::Members { members } => self.members = members,
+            Answer::Status(status) => {
+                self.waiting = status.waiting;
+                self.connected = status.connected;
+                self.roster = Some(status.roster);
+                self.clock = status.clock;
+            }
+            Answer::Posted(_)
+            | Answer::Peers { .. }
+            | Answer::Changed(_)
+            | Answer::JoinRequests { .. }
+            | Answer::Done => {}
+        }
+    }
+
+    fn on_page(&mut self, purpose: Option<Purpose>, page: Page) {
+        let Page { group, messages, older, seen } = page;
+        for message in messages {
+            self.take_message(message, false);
+        }
+        let is_open = self.open.as_ref() == Some(&group);
+        let view = self.views.entry(group).or_default();
+        view.has_older = older.is_some();
+        match purpose {
+            Some(Purpose::Opening(_)) if is_open => view.timeline.mark_unread_after(seen.map(Key::from)),
+            Some(Purpose::Older(_)) => view.awaits_older = false,
+            _ => {}
+        }
+    }
+
+    fn on_refusal(&mut self, to: RequestId, refusal: &Refusal) {
+        match self.awaited.remove(&to) {
+            Some(Purpose::Own) => tracing::debug!(error = refusal.error, "a request of the screen was refused"),
+            Some(Purpose::Older(group)) => {
+                if let Some(view) = self.views.get_mut(&group) {
+                    view.awaits_older = false;
+                }
+            }
+            Some(Purpose::Opening(_) | Purpose::Wish) | None => {
+                let (reason, hint) = wording::refusal(refusal);
+                self.note(Weight::Refusal, reason);
+                if let Some(hint) = hint {
+                    self.note(Weight::Answer, hint);
+                }
+            }
+        }
+    }
+}

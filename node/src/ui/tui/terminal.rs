@@ -1,0 +1,88 @@
+//! The terminal while the chat has it: raw, on its other screen, telling of mouse and pastes; set back in any case.
+
+use std::io::{self, Stdout, Write};
+use std::panic;
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::cursor::Show;
+use ratatui::crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
+use ratatui::crossterm::execute;
+use ratatui::crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode, size,
+};
+
+use super::draw::draw;
+use super::layout::Size;
+use super::model::Model;
+
+/// Whether the terminal is the chat's now, and must be set back before anything else is written to it.
+static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// The terminal, taken over; set back when dropped.
+pub(super) struct Screen {
+    terminal: Terminal<CrosstermBackend<Stdout>>,
+}
+
+impl Screen {
+    /// Takes the terminal over; from now on a panic sets it back before it is told of.
+    ///
+    /// # Errors
+    /// Standard input or output is no terminal, or it cannot be written.
+    pub(super) fn open() -> io::Result<Self> {
+        static HOOK: Once = Once::new();
+        HOOK.call_once(|| {
+            let before = panic::take_hook();
+            panic::set_hook(Box::new(move |info| {
+                restore();
+                before(info);
+            }));
+        });
+        enable_raw_mode()?;
+        IS_TAKEN.store(true, Ordering::SeqCst);
+        let opened = || {
+            execute!(io::stdout(), EnterAlternateScreen, EnableMouseCapture, EnableBracketedPaste)?;
+            let mut terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
+            terminal.clear()?;
+            Ok(Self { terminal })
+        };
+        // Whatever of it has been done is undone.
+        opened().inspect_err(|_| restore())
+    }
+
+    /// Returns how large the terminal is.
+    pub(super) fn size() -> io::Result<Size> {
+        let (columns, rows) = size()?;
+        Ok(Size { columns, rows })
+    }
+
+    /// Draws what has changed.
+    pub(super) fn draw(&mut self, model: &mut Model) -> io::Result<()> {
+        if model.take_clear() {
+            self.terminal.clear()?;
+        }
+        self.terminal.draw(|frame| draw(frame, model)).map(drop)
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Sets the terminal back to what it was, once.
+fn restore() {
+    if !IS_TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    let mut out = io::stdout();
+    let undone = execute!(out, DisableBracketedPaste, DisableMouseCapture, LeaveAlternateScreen, Show)
+        .and_then(|()| out.flush())
+        .and_then(|()| disable_raw_mode());
+    if let Err(error) = undone {
+        tracing::warn!(%error, "the terminal could not be set back");
+    }
+}

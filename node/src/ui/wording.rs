@@ -1,0 +1,121 @@
+//! What people are told, in words that all screens share.
+
+use std::fmt;
+
+use muster_roles::{GroupId, MemberName};
+
+use super::commands::rank;
+use crate::control::{Notice, Printable, Profile, Refusal};
+
+/// What a long leave waits for.
+pub(super) const LEAVING: &str = "leaving: your last messages wait for a member in reach, a few seconds at most";
+
+/// Who sits here.
+pub(super) fn greeting(profile: &Profile) -> String {
+    format!("{} of {}, {}; :help lists the commands", profile.name, profile.unit, rank(&profile.role))
+}
+
+/// The open group may not be read any more.
+pub(super) fn closed(group: &GroupId) -> String {
+    format!("{group} is closed to you now; :help lists the groups you may open")
+}
+
+/// How many members are in reach.
+pub(super) fn presence(connected: usize) -> String {
+    match connected {
+        0 => "no member is in reach; what you write waits".to_owned(),
+        _ => format!("{} in reach", counted(connected, "member")),
+    }
+}
+
+/// Messages came late, together.
+pub(super) fn late(count: u64, while_away: bool) -> String {
+    format!("{} {}", counted(count, "message"), if while_away { "while you were away" } else { "came late" })
+}
+
+/// A screen was too slow.
+pub(super) fn missed(count: u64) -> String {
+    format!("{} could not be shown in time and are missing here", counted(count, "event"))
+}
+
+/// An export is on disk.
+pub(super) fn exported(path: &Printable, count: u64) -> String {
+    format!("saved {} to {path}", counted(count, "message"))
+}
+
+/// Why the node has not done what was asked, and what can be done about it.
+pub(super) fn refusal(reason: &Refusal) -> (String, Option<String>) {
+    let hint = reason.hint.as_deref().map(|hint| format!("hint: {}", Printable::new(hint)));
+    (format!("refused: {}", Printable::new(&reason.error)), hint)
+}
+
+/// What a notice says; a group is named where it is not the open one.
+pub(super) fn notice(notice: &Notice, open: Option<&GroupId>) -> String {
+    let elsewhere = |group: &GroupId| if open == Some(group) { String::new() } else { format!(" in {group}") };
+    match notice {
+        Notice::Missing { group, author, count } => hole(author, &elsewhere(group), *count, false),
+        Notice::Arrived { group, author, count } => hole(author, &elsewhere(group), *count, true),
+        Notice::RosterUpdated { version, members } => format!("new roster: version {version}, {members} members"),
+        Notice::Sent { count } => format!("sent: {} that waited", counted(*count, "message")),
+        Notice::NoLongerMember => {
+            "you are not in the unit's roster any more: what you write is accepted nowhere".to_owned()
+        }
+        Notice::ClockOff { by_ms } => format!(
+            "this device's clock is {} the unit's: set it; messages are stamped with the unit's time",
+            apart(*by_ms)
+        ),
+        Notice::ClockMended => "this device's clock agrees with the unit's again".to_owned(),
+        Notice::ClocksDiffer { member, by_ms } => {
+            format!("this device's clock is {} {member}'s: set the one that is wrong", apart(*by_ms))
+        }
+        Notice::StoreFailed => "the store has failed: nothing more is accepted; make room and start again".to_owned(),
+    }
+}
+
+/// Says what is missing of whose messages, or has come.
+fn hole(author: &MemberName, place: &str, count: u64, has_arrived: bool) -> String {
+    match (count, has_arrived) {
+        (1, false) => format!("1 message from {author}{place} is not here yet"),
+        (1, true) => format!("the missing message from {author}{place} has arrived"),
+        (_, false) => format!("{count} messages from {author}{place} are not here yet"),
+        (_, true) => format!("the {count} missing messages from {author}{place} have arrived"),
+    }
+}
+
+/// Says how far a clock is off, in the largest unit of which it is at least two; nobody sets a clock by more than that.
+pub(super) fn apart(by_ms: i64) -> String {
+    const UNITS: [(u64, &str); 4] = [(365 * 86_400, "years"), (86_400, "days"), (3600, "h"), (60, "min")];
+    let seconds = match by_ms.unsigned_abs() / 1000 {
+        seconds @ 0..120 => seconds,
+        seconds => (seconds + 30) / 60 * 60,
+    };
+    let side = if by_ms < 0 { "behind" } else { "ahead of" };
+    let coarse = UNITS.iter().find(|(unit, _)| seconds >= 2 * unit);
+    let (count, unit) = coarse.map_or((seconds, "s"), |(length, name)| ((seconds + length / 2) / length, name));
+    format!("{count} {unit} {side}")
+}
+
+/// How long something is ago, in the largest unit of which it is at least one.
+pub(super) fn age(ms: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(86_400, "d"), (3600, "h"), (60, "min")];
+    let seconds = ms / 1000;
+    let coarse = UNITS.iter().find(|(unit, _)| seconds >= *unit);
+    coarse.map_or_else(|| "under 1 min".to_owned(), |(length, name)| format!("{} {name}", seconds / length))
+}
+
+/// A count and what is counted.
+pub(super) fn counted<N: Copy + fmt::Display + PartialEq + From<u8>>(count: N, what: &str) -> String {
+    let plural = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_told_in_its_largest_unit() {
+        let ages = [0, 59, 60, 3599, 3600, 86_399, 86_400, 200_000].map(|seconds| age(seconds * 1000));
+        assert_eq!(ages, ["under 1 min", "under 1 min", "1 min", "59 min", "1 h", "23 h", "1 d", "2 d"]);
+    }
+}
