@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     error::{BadSignature, PublicKeyError, RandomError},
+    points,
     words::random_bytes,
 };
 
@@ -70,15 +71,8 @@ impl PublicKey {
     /// When the bytes are not a point of the curve, are not its canonical encoding, or are a point of
     /// small order, under which one signature fits many messages.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, PublicKeyError> {
-        let key = VerifyingKey::from_bytes(bytes).map_err(|_| PublicKeyError::NotAPoint)?;
-        if key.is_weak() {
-            return Err(PublicKeyError::Weak);
-        }
         // A second encoding of the same point would be a second name for the same member.
-        if key.to_edwards().compress().as_bytes() != bytes {
-            return Err(PublicKeyError::NotCanonical);
-        }
-        Ok(Self(*bytes))
+        points::point(bytes).map(|_| Self(*bytes))
     }
 
     /// The 32 bytes of the key.
@@ -93,7 +87,8 @@ impl PublicKey {
     /// When it did not.
     pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-        self.point().and_then(|key| key.verify_strict(message, &signature)).map_err(|_| BadSignature)
+        let key = self.point().map_err(|_| BadSignature)?;
+        key.verify_strict(message, &signature).map_err(|_| BadSignature)
     }
 
     /// The fingerprint as `ssh-keygen -lf` prints it: `SHA256:` and the hash in base64.
@@ -143,8 +138,8 @@ impl PublicKey {
     }
 
     /// The decoded curve point; it exists, as [`PublicKey::from_bytes`] has seen to.
-    pub(crate) fn point(&self) -> Result<VerifyingKey, ed25519_dalek::SignatureError> {
-        VerifyingKey::from_bytes(&self.0)
+    pub(crate) fn point(&self) -> Result<VerifyingKey, PublicKeyError> {
+        points::point(&self.0)
     }
 
     fn key_data(&self) -> KeyData {

@@ -8,6 +8,7 @@
 mod error;
 mod file;
 mod identity;
+mod points;
 mod seal;
 mod words;
 
