@@ -19,8 +19,8 @@ use crate::new_file::{FileError, NewFile};
 use self::format::Lines;
 use self::merge::Merged;
 
+pub use crate::control::Format;
 pub use error::{ExportError, GroupError};
-pub use format::Format;
 pub use groups::readable;
 
 /// Exports of one group on one day that get a name of their own; a person who wants more gives the name.

@@ -10,7 +10,7 @@ use muster_roles::{Roster, Timestamp};
 use tokio::sync::{mpsc, watch};
 
 use crate::config::Settings;
-use crate::control::{Ask, Event, SCREEN_QUEUE_LEN};
+use crate::control::{Event, Node, SCREEN_QUEUE_LEN, Told, attend};
 use crate::disk::Disk;
 use crate::driver::{self, Parts};
 use crate::error::{CommandError, Kind};
@@ -87,15 +87,14 @@ pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandErr
         let carry = network.carry;
         let net = net::start(network, &identity, roster.clone())
             .map_err(|error| CommandError::from_error(Kind::Failed, &error))?;
-        let (asks_tx, asks) = mpsc::channel(SCREEN_QUEUE_LEN);
-        let (events, events_rx) = mpsc::channel(SCREEN_QUEUE_LEN);
+        let (node, calls) = Node::new();
         let (stop_tx, stop) = watch::channel(false);
         let export_folders = vec![PathBuf::from("."), home.dir().to_owned()];
         let kept_in = home.clone();
         let keep_roster = Box::new(move |roster: &Roster| kept_in.write_roster(roster));
         let keep_places = Box::new(move |places: &[Place]| home.write_places(places));
         let ended_by = tokio::spawn(end_when_told(stop_tx));
-        let shown = tokio::spawn(show(screen, asks_tx, events_rx));
+        let shown = tokio::spawn(show(screen, node));
         let ran = driver::run(Parts {
             identity,
             roster,
@@ -105,8 +104,7 @@ pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandErr
             keep_roster,
             keep_places,
             export_folders,
-            asks,
-            events,
+            calls,
             stop,
         })
         .await;
@@ -142,7 +140,11 @@ impl StartArgs {
     }
 }
 
-async fn show(screen: Screen, asks: mpsc::Sender<Ask>, events: mpsc::Receiver<Event>) -> io::Result<()> {
+async fn show(screen: Screen, node: Node) -> io::Result<()> {
+    let (asks, asked) = mpsc::channel(SCREEN_QUEUE_LEN);
+    let (told, events) = mpsc::channel(SCREEN_QUEUE_LEN);
+    let event = |told: Result<Arc<Told>, Event>| told.map_or_else(|answer| answer, |told| told.event.clone());
+    tokio::spawn(attend(node, asked, told, event));
     match screen {
         Screen::Chat => ui::run_line(asks, events).await,
         Screen::Plain => ui::run_plain(asks, events, false).await,

@@ -253,6 +253,18 @@ impl TryFrom<String> for Position {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
+impl Message {
+    /// Makes a message of somebody else out of nothing, for tests; its number is its time and its id.
+    pub(crate) fn sample(number: u32, group: &str, author: &str, text: &str) -> Self {
+        let time = Timestamp::from_ms(number.into());
+        let id = format!("{number:064x}").parse().unwrap();
+        let (group, author, text) = (group.parse().unwrap(), author.parse().unwrap(), Text::new(text));
+        Self { id, group, author, time, received_ms: time.ms(), text, delivery: None }
+    }
+}
+
+#[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;

@@ -6,9 +6,12 @@
 //! written as JSON and read back.
 
 mod answer;
+mod attend;
 mod event;
+mod export;
 mod member;
 mod message;
+mod node;
 mod notice;
 mod profile;
 mod refusal;
@@ -20,9 +23,14 @@ mod status;
 pub use crate::engine::MAX_TEXT_LEN;
 pub use crate::engine::view::{Printable, Text};
 pub use answer::{Answer, Page, Posted};
+pub use attend::{answered, attend};
 pub use event::{Event, Late};
+pub use export::{Export, Format};
 pub use member::{Member, Peer, Presence};
 pub use message::{Delivery, Message, MessageId, Position, PositionError};
+pub use node::{
+    CALL_QUEUE_LEN, Call, EXPORT_QUEUE_LEN, EventId, EventIdError, Exporting, Listening, Node, Piece, Reply, Told, line,
+};
 pub use notice::Notice;
 pub use profile::{GroupChoice, GroupState, Profile};
 pub use refusal::{Refusal, RefusalKind};

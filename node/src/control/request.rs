@@ -29,6 +29,9 @@ pub enum Request {
         group: GroupId,
         /// What.
         text: String,
+        /// Answer only once another member has it, or so many milliseconds after it is stored, whichever is first.
+        #[serde(default)]
+        wait_ms: u64,
     },
     /// Show a page of a group's messages; answered by [`Answer::Page`](super::Answer::Page).
     Page {

@@ -1,5 +1,6 @@
 //! What the driver reads from the store for the engine and the screens.
 
+use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,18 +9,23 @@ use jiff::Zoned;
 use jiff::tz::TimeZone;
 use muster_keys::PublicKey;
 use muster_roles::{GroupId, Keyring, Roster, Timestamp};
+use tokio::sync::mpsc;
 
-use crate::control::{Answer, Message, Page, Position, Refusal, RefusalKind};
-use crate::disk::{Disk, DiskError, END_OF_TIME};
+use super::seen::Unread;
+use crate::control::{self, Answer, Message, Page, Piece, Position, Refusal, RefusalKind};
+use crate::disk::{Disk, DiskError, END_OF_TIME, Mark};
 use crate::engine::holes::Tally;
 use crate::engine::io::{Input, SyncInput};
 use crate::engine::policy::Carry;
 use crate::engine::store::{RETENTION_MS, Store};
 use crate::engine::sync::{SessionId, SyncId};
 use crate::engine::time::UnixMillis;
-use crate::engine::view::Reader;
-use crate::engine::{Boot, MAX_UNSENT, State};
-use crate::export::{Export, Format};
+use crate::engine::view::{Reader, Row};
+use crate::engine::{Boot, MAX_UNSENT};
+use crate::export::{self, Export, Format};
+
+/// Bytes of an export that are handed on together.
+const PIECE_LEN: usize = 32 * 1024;
 
 /// Reads what the engine must know of the store when it starts.
 pub(super) fn boot(disk: &Disk, roster: &Roster, me: &PublicKey, carry: Carry) -> Result<Boot, DiskError> {
@@ -69,19 +75,114 @@ pub(super) fn count(disk: &Disk, group: GroupId) -> Option<Input> {
     }
 }
 
-/// Reads a page of a group: the newest messages before `before`, at most `limit` records.
+/// Messages of a group that have been read from the store.
+pub(super) struct Read {
+    rows: Vec<Row>,
+    older: Option<Mark>,
+}
+
+impl Read {
+    /// Makes a page of them; `is_waiting` says which wait for somebody to have them.
+    pub(super) fn into_page(self, group: GroupId, seen: Option<Position>, is_waiting: impl Fn(&Row) -> bool) -> Page {
+        let message = |row: Row| Message::from(if is_waiting(&row) { row.into_waiting() } else { row });
+        let messages = self.rows.into_iter().map(message).collect();
+        let older = self.older.map(|(time, id)| Position { time, id: id.into() });
+        Page { group, messages, older, seen }
+    }
+}
+
+/// Reads the newest `limit` records of a group before `before`, or of all.
 pub(super) fn page(
     disk: &Disk,
-    state: &State,
+    reader: Reader<'_>,
     group: &GroupId,
     before: Option<Position>,
     limit: usize,
-) -> Result<Page, DiskError> {
+) -> Result<Read, DiskError> {
     let (stored, older) = disk.page(group, before.map(|before| (before.time, before.id.into())), limit)?;
-    let rows = stored.iter().filter_map(|record| state.row(record).ok());
-    let messages = rows.map(Message::from).collect();
-    let older = older.map(|(time, id)| Position { time, id: id.into() });
-    Ok(Page { group: group.clone(), messages, older, seen: None })
+    let rows = stored.iter().filter_map(|record| reader.row(record).ok()).collect();
+    Ok(Read { rows, older })
+}
+
+/// Finds the messages of others that are newer than `mark`.
+pub(super) fn unread(disk: &Disk, me: &PublicKey, group: &GroupId, mark: Option<Mark>) -> Result<Unread, DiskError> {
+    let mut unread = Unread::default();
+    let from = mark.map_or(Timestamp::ZERO, |(time, _)| time);
+    for stored in disk.messages(group, from, END_OF_TIME)? {
+        let stored = stored?;
+        let header = stored.frame().header();
+        let place = (header.time, stored.frame().id());
+        if header.author != *me && mark.is_none_or(|mark| mark < place) {
+            unread.insert(Position { time: place.0, id: place.1.into() });
+        }
+    }
+    Ok(unread)
+}
+
+/// Messages to be written out piece by piece.
+pub(super) struct WriteOut {
+    disk: Disk,
+    roster: Arc<Roster>,
+    keyring: Keyring,
+    me: PublicKey,
+    groups: Vec<GroupId>,
+    since: Timestamp,
+    format: Format,
+    zone: TimeZone,
+}
+
+impl WriteOut {
+    pub(super) fn new(
+        export: &control::Export,
+        groups: Vec<GroupId>,
+        disk: &Disk,
+        roster: &Arc<Roster>,
+        keyring: Keyring,
+        me: PublicKey,
+    ) -> Result<Self, Refusal> {
+        let zone = match &export.zone {
+            None => TimeZone::system(),
+            Some(name) => TimeZone::get(name)
+                .map_err(|_| Refusal::new(RefusalKind::Invalid, format_args!("there is no time zone `{name}`")))?,
+        };
+        let since = export.since_ms.map_or(Timestamp::ZERO, Timestamp::from_ms);
+        let (disk, roster) = (disk.clone(), roster.clone());
+        Ok(Self { disk, roster, keyring, me, groups, since, format: export.format, zone })
+    }
+
+    /// Writes until all is written or nobody takes it any more.
+    pub(super) fn run(self, pieces: mpsc::Sender<Piece>) {
+        let export = Export {
+            disk: &self.disk,
+            reader: Reader { roster: &self.roster, keyring: &self.keyring, me: &self.me },
+            groups: self.groups,
+            since: self.since,
+            format: self.format,
+            zone: self.zone,
+        };
+        let mut out = BufWriter::with_capacity(PIECE_LEN, Pieces(pieces.clone()));
+        let last = match export.write_to(&mut out) {
+            Ok(export::Tally { written, unreadable }) => Piece::End { written, unreadable },
+            Err(error) => Piece::Failed(Refusal::new(RefusalKind::Failed, &error)),
+        };
+        // What is left in the buffer after a failure is of no use.
+        drop(out.into_parts());
+        drop(pieces.blocking_send(last));
+    }
+}
+
+/// A writer whose every write is a piece.
+struct Pieces(mpsc::Sender<Piece>);
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.blocking_send(Piece::Bytes(bytes.to_vec())).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// What an export needs while the node goes on.

@@ -30,7 +30,7 @@ pub struct RequestId(pub u64);
 pub enum Input {
     /// The member wants to say something.
     Post {
-        /// Comes back in [`Effect::Refused`] where the post is refused.
+        /// Comes back in [`Effect::Made`] or [`Effect::Refused`].
         request: RequestId,
         /// Where to.
         group: GroupId,
@@ -225,6 +225,17 @@ pub enum Effect {
         group: GroupId,
         /// Their times and ids.
         records: Vec<(Timestamp, RecordId)>,
+    },
+    /// A post has been made; it is stored once its record is committed.
+    Made {
+        /// The request of [`Input::Post`].
+        request: RequestId,
+        /// Where to.
+        group: GroupId,
+        /// The record's time.
+        time: Timestamp,
+        /// The record.
+        id: RecordId,
     },
     /// A post could not be made.
     Refused {

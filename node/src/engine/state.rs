@@ -248,6 +248,24 @@ impl State {
         Ok(if self.unsent.is_waiting(&row) { row.into_waiting() } else { row })
     }
 
+    /// Returns how many of this member's own messages wait, as nobody else is known to have them.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.unsent.waiting()
+    }
+
+    /// Tells whether the row's record is this member's own and waits.
+    #[must_use]
+    pub fn is_waiting(&self, row: &Row) -> bool {
+        self.unsent.is_waiting(row)
+    }
+
+    /// Tells whether the store has failed and nothing more is accepted.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.store_failed
+    }
+
     /// Tells whether everything posted has been stored, and somebody has it.
     #[must_use]
     pub fn is_settled(&self) -> bool {

@@ -119,6 +119,11 @@ impl Unsent {
         own.is_some_and(|own| own.unheard)
     }
 
+    /// Returns how many records the person is to see as waiting.
+    pub(super) fn waiting(&self) -> usize {
+        self.groups.values().flat_map(BTreeMap::values).filter(|own| own.unheard).count()
+    }
+
     /// Tells whether somebody has every record.
     pub(super) fn is_empty(&self) -> bool {
         self.groups.values().all(BTreeMap::is_empty)

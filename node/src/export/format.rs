@@ -2,39 +2,15 @@
 
 use std::io::{self, Write};
 
-use clap::ValueEnum;
 use jiff::tz::TimeZone;
 use muster_roles::Timestamp;
 use serde::Serialize;
 
+use crate::control::Format;
 use crate::engine::view::Row;
 
 /// What a spreadsheet takes for the start of a formula at the start of a cell, in ASCII and in full width.
 const FORMULA_STARTS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
-
-/// A form that messages can be written in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Lines for people, in local time
-    #[default]
-    Text,
-    /// One JSON object a line
-    Jsonl,
-    /// Comma-separated values with a header line (RFC 4180); a text that a spreadsheet would run as a formula gets a ' before it
-    Csv,
-}
-
-impl Format {
-    /// Returns the usual end of such a file's name.
-    #[must_use]
-    pub fn extension(self) -> &'static str {
-        match self {
-            Self::Text => "txt",
-            Self::Jsonl => "jsonl",
-            Self::Csv => "csv",
-        }
-    }
-}
 
 /// One message for other programs; the names are the object's keys and the table's columns.
 #[derive(Serialize)]

@@ -80,7 +80,7 @@ impl Chat {
         let Some(profile) = &self.profile else { return Vec::new() };
         match commands::parse(line, profile, self.open.as_ref()) {
             Ok(Action::Nothing) => Vec::new(),
-            Ok(Action::Post { group, text }) => vec![Output::Ask(self.ask(Request::Post { group, text }))],
+            Ok(Action::Post { group, text }) => vec![Output::Ask(self.ask(Request::Post { group, text, wait_ms: 0 }))],
             Ok(Action::Open(group)) => self.switch(group),
             Ok(Action::Export(group)) => vec![Output::Ask(self.ask(Request::Export { group }))],
             Ok(Action::Help) => commands::help(profile, self.open.as_ref()).into_iter().map(answer_line).collect(),

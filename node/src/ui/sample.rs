@@ -1,9 +1,9 @@
 //! Profiles and messages of the default unit, for the tests of the screens.
 #![allow(clippy::unwrap_used)]
 
-use muster_roles::{GroupId, MemberName, Role, Timestamp};
+use muster_roles::{GroupId, MemberName, Role};
 
-use crate::control::{Delivery, GroupChoice, Message, MessageId, Printable, Profile, Text};
+use crate::control::{Delivery, GroupChoice, Message, Printable, Profile};
 
 const LETTERS: [(&str, char); 4] = [("heads", 'h'), ("navy", 'n'), ("airforce", 'a'), ("army", 'r')];
 
@@ -43,10 +43,7 @@ fn profile(name: &str, role: Role) -> Profile {
 
 /// A message that somebody else wrote; its number is its time and its id.
 pub(crate) fn message(number: u32, at: &str, author: &str, text: &str) -> Message {
-    let time = Timestamp::from_ms(number.into());
-    let id: MessageId = format!("{number:064x}").parse().unwrap();
-    let (group, author, text) = (group(at), member(author), Text::new(text));
-    Message { id, group, author, time, received_ms: time.ms(), text, delivery: None }
+    Message::sample(number, at, author, text)
 }
 
 /// A message that this member wrote and others have.

@@ -482,7 +482,7 @@ impl World {
             }
             Effect::Notice(Notice::Sent { count }) => self.nodes[node].told_sent += count,
             Effect::Notice(notice) => self.nodes[node].notices.push(notice),
-            Effect::RosterChanged(_) => {}
+            Effect::RosterChanged(_) | Effect::Made { .. } => {}
         }
     }
 

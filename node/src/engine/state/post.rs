@@ -23,10 +23,12 @@ impl State {
     ) -> Vec<Effect> {
         match self.post(group, draft, nonce, now) {
             Ok(record) => {
-                self.unsent.insert(record.frame());
-                let left_out = self.enqueue(record.frame());
+                let frame = record.frame();
+                let made = Effect::Made { request, group: group.clone(), time: frame.header().time, id: frame.id() };
+                self.unsent.insert(frame);
+                let left_out = self.enqueue(frame);
                 let append = self.append(vec![record.into_own()], None);
-                left_out.into_iter().chain(append).chain(self.publish(group)).collect()
+                std::iter::once(made).chain(left_out).chain(append).chain(self.publish(group)).collect()
             }
             Err(reason) => vec![Effect::Refused { request, reason }],
         }

@@ -51,7 +51,7 @@ fn asked_history(outputs: &[Output]) -> Vec<String> {
 /// The single post asked for: where and what.
 fn asked_post(outputs: &[Output]) -> (String, String) {
     match outputs {
-        [Output::Ask(Ask { request: Request::Post { group, text }, .. })] => (group.to_string(), text.clone()),
+        [Output::Ask(Ask { request: Request::Post { group, text, .. }, .. })] => (group.to_string(), text.clone()),
         other => panic!("not a post: {other:?}"),
     }
 }

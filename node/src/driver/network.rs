@@ -1,0 +1,84 @@
+//! What the network side reports, and what synchronisation wants done.
+
+use muster_keys::PublicKey;
+
+use super::{Done, Driver, MAX_ADDRESSES, RunError, reading, wall_clock};
+use crate::control::Event;
+use crate::engine::io::{Input, SyncInput};
+use crate::engine::sync::SyncEffect;
+use crate::engine::time::UnixMillis;
+use crate::engine::verify::check_records;
+use crate::net::{self, SyncCommand};
+
+impl Driver {
+    pub(super) async fn on_net(&mut self, event: net::Event) -> Result<(), RunError> {
+        match event {
+            net::Event::Listening(address) => {
+                tracing::info!(%address, "listening");
+                let address = address.to_string();
+                if self.addresses.len() < MAX_ADDRESSES {
+                    self.addresses.push(address.clone());
+                }
+                self.tell(Event::Listening { address });
+            }
+            net::Event::Gossip { handle, group, bytes } => self.feed(Input::Gossip { handle, group, bytes }).await?,
+            net::Event::Published { group, outcome } => self.feed(Input::Published { group, outcome }).await?,
+            net::Event::Listener { group, member } => self.feed(Input::Listener { group, member }).await?,
+            net::Event::Documents(documents) => self.feed(Input::Documents { documents }).await?,
+            net::Event::MemberUp(member) => {
+                self.reach.up(member, wall_clock());
+                self.tell_presence(&member);
+                self.feed(Input::MemberUp(member)).await?;
+            }
+            net::Event::MemberDown(member) => {
+                self.reach.down(&member, wall_clock());
+                self.tell_presence(&member);
+                self.feed(Input::MemberDown(member)).await?;
+            }
+            net::Event::Clock { member, theirs_ms, ours_ms } => {
+                let (theirs, ours) = (UnixMillis(theirs_ms), UnixMillis(ours_ms));
+                self.reach.clock(&member, theirs, ours);
+                self.feed(Input::Clock { member, theirs, ours }).await?;
+            }
+            net::Event::Places(places) => self.places.changed(places),
+            net::Event::Slow(member) => self.feed(Input::Slow(member)).await?,
+        }
+        Ok(())
+    }
+
+    /// Tells how many members are connected now, and what is known of the one that made the difference.
+    fn tell_presence(&mut self, key: &PublicKey) {
+        self.tell(Event::Presence { connected: self.reach.len() });
+        if let Some(member) = self.state.roster().member(key) {
+            let member = self.reach.member(&member, &self.me, wall_clock());
+            self.tell(Event::Member(member));
+        }
+    }
+
+    pub(super) async fn synchronise(&mut self, effect: SyncEffect) -> Result<(), RunError> {
+        let command = match effect {
+            SyncEffect::Open(member) => SyncCommand::Open(member),
+            SyncEffect::Send(session, frame) => SyncCommand::Send(session, frame),
+            SyncEffect::Close(session) => SyncCommand::Close(session),
+            SyncEffect::Index(group) => {
+                let disk = self.disk.clone();
+                self.work.spawn_blocking(move || Done::Engine(reading::index(&disk, group)));
+                return Ok(());
+            }
+            SyncEffect::Load(session, group, names) => {
+                let disk = self.disk.clone();
+                self.work.spawn_blocking(move || Done::Engine(reading::load(&disk, session, group, &names)));
+                return Ok(());
+            }
+            SyncEffect::Verify { session, group, records, last } => {
+                let unit = self.state.roster().unit();
+                self.work.spawn_blocking(move || {
+                    let (records, forged) = check_records(&records, unit);
+                    Done::Engine(Some(Input::Sync(SyncInput::Verified { session, group, records, forged, last })))
+                });
+                return Ok(());
+            }
+        };
+        self.net.sync.commands.send(command).await.map_err(|_| RunError::NetStopped)
+    }
+}

@@ -1,0 +1,88 @@
+//! What everybody who listens is told: messages, how far they have come, who sits here, and what there is to know.
+
+use muster_roles::{GroupId, Timestamp};
+use tokio::time::Instant;
+
+use super::{Done, Driver, RunError, reading};
+use crate::control::{Delivery, Event, Late, Message, MessageId};
+use crate::disk::writer::Job;
+use crate::engine::io::Notice;
+use crate::engine::late::LateRows;
+use crate::engine::view::{Profile, Row};
+use crate::engine::wire::RecordId;
+
+impl Driver {
+    pub(super) fn tell(&mut self, event: Event) {
+        self.hub.tell(event, Instant::now());
+    }
+
+    pub(super) fn show(&mut self, row: Row) {
+        let message = Message::from(row);
+        self.seen.came(&message);
+        self.tell(Event::Message(message));
+    }
+
+    pub(super) fn show_late(&mut self, late: Vec<LateRows>) {
+        let groups: Vec<Late> = late.into_iter().map(Late::from).collect();
+        for late in &groups {
+            late.messages.iter().for_each(|message| self.seen.came(message));
+            self.seen.came_older(&late.group, late.older);
+        }
+        self.tell(Event::Late { groups });
+    }
+
+    /// Others have these messages of this member now.
+    pub(super) async fn on_sent(
+        &mut self,
+        group: GroupId,
+        records: Vec<(Timestamp, RecordId)>,
+    ) -> Result<(), RunError> {
+        let ids: Vec<MessageId> = records.iter().map(|(_, id)| (*id).into()).collect();
+        ids.iter().for_each(|id| self.posts.sent(*id));
+        self.tell(Event::Delivery { group: group.clone(), ids, delivery: Delivery::Sent });
+        self.write(Job::Sent { group, records }).await
+    }
+
+    pub(super) fn show_profile(&mut self) {
+        if let Some(profile) = Profile::of(self.state.roster(), &self.me) {
+            self.tell(Event::Profile(profile.into()));
+        }
+    }
+
+    /// Goes through the store for what has not been read of a group.
+    pub(super) fn count_unread(&mut self, group: &GroupId) {
+        let (disk, me, group) = (self.disk.clone(), self.me, group.clone());
+        let mark = self.seen.upto(&group).map(|seen| (seen.time, seen.id.into()));
+        self.work.spawn_blocking(move || {
+            let unread = reading::unread(&disk, &me, &group, mark);
+            Done::Unread { group, unread }
+        });
+    }
+
+    pub(super) async fn note_seen(&mut self) -> Result<(), RunError> {
+        let seen = self.seen.take_changed();
+        if seen.is_empty() { Ok(()) } else { self.write(Job::Mark(seen)).await }
+    }
+
+    pub(super) fn on_notice(&mut self, notice: Notice) {
+        match &notice {
+            Notice::RosterUpdated { version, members } => tracing::info!(version, members, "roster updated"),
+            Notice::Sent { count } => tracing::info!(count, "messages that waited have been sent"),
+            Notice::Missing { group, author, count } => tracing::info!(%group, %author, count, "messages are missing"),
+            Notice::Arrived { group, author, count } => {
+                tracing::info!(%group, %author, count, "missing messages have come");
+            }
+            Notice::NoLongerMember => tracing::warn!("this member is not in the roster any more"),
+            Notice::ClockOff { by_ms } => tracing::warn!(by_ms, "this device's clock is off; the unit's time is used"),
+            Notice::ClockMended => tracing::info!("this device's clock agrees with the unit's"),
+            Notice::ClocksDiffer { member, by_ms } => tracing::warn!(%member, by_ms, "two clocks disagree"),
+            Notice::StoreFailed => tracing::error!("the store failed; nothing more is accepted"),
+        }
+        match &notice {
+            Notice::ClockOff { by_ms } => self.clock_off_ms = Some(*by_ms),
+            Notice::ClockMended => self.clock_off_ms = None,
+            _ => {}
+        }
+        self.tell(Event::Notice(notice.into()));
+    }
+}
