@@ -120,7 +120,7 @@ impl Model {
         let _text = self.editor.take();
         match parsed {
             Ok(Action::Nothing) => {}
-            Ok(Action::Post { group, text }) => self.ask(Purpose::Wish, Request::Post { group, text }),
+            Ok(Action::Post { group, text }) => self.ask(Purpose::Wish, Request::Post { group, text, wait_ms: 0 }),
             Ok(Action::Open(group)) => self.open_group(group),
             Ok(Action::Export(group)) => self.ask(Purpose::Wish, Request::Export { group }),
             Ok(Action::Help) => self.mode = Mode::Help { from: 0 },
