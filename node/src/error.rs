@@ -97,6 +97,21 @@ impl CommandError {
         self.kind
     }
 
+    /// What happened and why, in one line.
+    #[must_use]
+    pub fn in_one_line(&self) -> String {
+        std::iter::once(self.message.as_str())
+            .chain(self.causes.iter().map(String::as_str))
+            .collect::<Vec<_>>()
+            .join(": ")
+    }
+
+    /// The next step, if there is one to give.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     fn add_sources(&mut self, error: &dyn Error) {
         let mut source = error.source();
         while let Some(cause) = source {

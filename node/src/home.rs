@@ -192,6 +192,20 @@ impl Home {
         choice.unlock(muster_keys::load(&path)?, &path).map(Some)
     }
 
+    /// The role key that the home is used with, and the member whose it is; nothing is asked, and nothing unlocked.
+    ///
+    /// # Errors
+    /// When there is no key, it cannot be used, or it is not in the roster.
+    pub fn public_key(&self, choice: &KeyChoice, roster: &Roster) -> Result<(PublicKey, Member), CommandError> {
+        let path = choice.named(self).unwrap_or_else(|| self.role_key_path());
+        if choice.key.is_none() && !path.exists() {
+            return Err(key::no_key(self));
+        }
+        let public = muster_keys::load(&path)?.public();
+        let member = roster.member(&public).ok_or_else(|| foreign(&path, &public, roster))?;
+        Ok((public, member))
+    }
+
     /// Opens the home: reads its roster, finds the role key's place in it, and unlocks the key.
     ///
     /// Asks at the terminal for what it cannot know: which of several keys, and a passphrase.

@@ -19,6 +19,8 @@ pub mod demo;
 #[cfg(feature = "node")]
 pub mod disk;
 #[cfg(feature = "node")]
+pub mod doctor;
+#[cfg(feature = "node")]
 pub mod driver;
 #[cfg(feature = "node")]
 pub mod error;

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{Args, Subcommand};
+use clap::{ArgMatches, Args, Subcommand};
 use serde::Serialize;
 
 use super::output::Output;
@@ -38,19 +38,8 @@ pub(super) fn run(
 ) -> Result<(), CommandError> {
     let ConfigCommand::Show(args) = given;
     let path = settings.home()?.config_path();
-    let program = command();
-    let layers = Layers::read(&program, &path)?;
-    // The command line of the node that would be started, with the flags of every command that were given to this one.
-    let given = program.clone().get_matches_from(words);
-    let mut start = vec![OsString::from("muster"), OsString::from("start")];
-    let (mut deepest, mut globals) = (&given, Vec::new());
-    while let Some((_, inner)) = deepest.subcommand() {
-        deepest = inner;
-        globals = global_flags(&program, deepest);
-    }
-    start.extend(globals);
-    start.extend(args.flags.iter().cloned());
-    let start = layers.apply(program, &CONFIGURED).get_matches_from(start);
+    let layers = Layers::read(&command(), &path)?;
+    let start = start_as_set(&layers, words, &args.flags);
     let Some(start) = start.subcommand_matches("start") else { return Ok(()) };
     let settings: Vec<Setting<'_>> = layers.settings(start).collect();
     if args.json {
@@ -60,6 +49,20 @@ pub(super) fn run(
     let rows: Vec<[String; 3]> = std::iter::once(head).chain(settings.iter().map(row)).collect();
     output.columns(&rows)?;
     output.line(format_args!("File: {}{}", path.display(), if path.exists() { "" } else { " (there is none)" }))
+}
+
+/// The command line of the node that would be started: with these flags, and those that every command takes of the command
+/// line that was given instead.
+pub(super) fn start_as_set(layers: &Layers, words: &[OsString], flags: &[OsString]) -> ArgMatches {
+    let program = command();
+    let given = program.clone().get_matches_from(words);
+    let (mut deepest, mut globals) = (&given, Vec::new());
+    while let Some((_, inner)) = deepest.subcommand() {
+        deepest = inner;
+        globals = global_flags(&program, deepest);
+    }
+    let start = ["muster", "start"].map(OsString::from).into_iter().chain(globals).chain(flags.iter().cloned());
+    layers.apply(program, &CONFIGURED).get_matches_from(start)
 }
 
 fn row(setting: &Setting<'_>) -> [String; 3] {

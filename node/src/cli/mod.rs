@@ -4,6 +4,7 @@ mod bundle;
 mod completions;
 mod config;
 mod demo;
+mod doctor;
 mod export;
 mod log;
 mod man;
@@ -88,6 +89,7 @@ enum Command {
     Completions(completions::CompletionsArgs),
     #[command(hide = true)]
     Man(man::ManArgs),
+    Doctor(doctor::DoctorArgs),
     /// Let a whole unit talk on this machine, and show every member's screen
     Demo(demo::DemoArgs),
 }
@@ -145,6 +147,7 @@ impl Cli {
             Command::Config(command) => config::run(&settings, &command, &words, &mut output()),
             Command::Completions(args) => completions::run(&args, &mut output()),
             Command::Man(args) => man::run(&args, &mut output()),
+            Command::Doctor(args) => doctor::run(&settings, &args, &words, &mut output()),
             Command::Demo(args) => demo::run(args, &mut output()),
         }
     }
@@ -153,7 +156,7 @@ impl Cli {
 impl Command {
     /// Whether it is carried out by what the home's `muster.toml` says; a broken file must not keep from the others.
     const fn takes_settings(&self) -> bool {
-        !matches!(self, Self::Completions(_) | Self::Config(_) | Self::Demo(_) | Self::Man(_))
+        !matches!(self, Self::Completions(_) | Self::Config(_) | Self::Demo(_) | Self::Doctor(_) | Self::Man(_))
     }
 }
 

@@ -34,16 +34,16 @@ pub(super) struct StartArgs {
 
     /// Address to listen on, such as /ip4/0.0.0.0/tcp/4001; once for each
     #[arg(long, env = "MUSTER_LISTEN", value_name = "ADDR", value_delimiter = ',', default_values = DEFAULT_LISTEN)]
-    listen: Vec<Multiaddr>,
+    pub(super) listen: Vec<Multiaddr>,
 
     /// Address of a node to connect to, such as /dns4/base.example.org/tcp/4001, for where multicast does not reach;
     /// once for each
     #[arg(long, env = "MUSTER_DIAL", value_name = "ADDR", value_delimiter = ',')]
-    dial: Vec<Multiaddr>,
+    pub(super) dial: Vec<Multiaddr>,
 
     /// Do not look for nodes on the local network, nor announce this one
     #[arg(long, env = "MUSTER_NO_MDNS")]
-    no_mdns: bool,
+    pub(super) no_mdns: bool,
 
     /// Whose sealed messages to store and pass on
     #[arg(long, env = "MUSTER_CARRY", value_enum, default_value_t = CarryArg::All)]

@@ -64,6 +64,11 @@ impl Layers {
         Self::check(program, file, path.parent().unwrap_or(Path::new("."))).map_err(|mistakes| told(path, &mistakes))
     }
 
+    /// What a home without the file says: nothing.
+    pub(crate) fn none(program: &Command) -> Self {
+        Self { keys: keys(program), given: Vec::new() }
+    }
+
     fn check(program: &Command, file: ConfigFile, folder: &Path) -> Result<Self, Vec<Mistake>> {
         let keys = keys(program);
         let ConfigFile { entries, mut mistakes } = file;

@@ -188,7 +188,7 @@ fn standing(path: &Path, roster: &Roster) -> String {
     }
 }
 
-fn no_key(home: &Home) -> CommandError {
+pub(super) fn no_key(home: &Home) -> CommandError {
     CommandError::failed(format!("no role key in {}", home.dir().display())).with_hint(format!(
         "get a home from your chief or leader (`muster member add NAME … --out DIR`), or put the private key \
          you are listed with at {}",

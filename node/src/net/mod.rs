@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use self::behaviour::Behaviour;
 pub use self::discovery::MAX_PLACES;
 use self::names::ByName;
+pub(crate) use self::peer::{peer_id, role_key};
 pub use self::sync::{SyncCommand, SyncStreams};
 use self::task::{Start, Task};
 use self::uplink::Uplink;
