@@ -1,6 +1,8 @@
 //! The commands that work on a home folder, run as a person runs them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+#[cfg(target_os = "linux")]
+mod doctor;
 mod ground;
 mod key_files;
 mod manual;

@@ -75,7 +75,7 @@ impl Host {
         self.ip(&["link", "delete", &format!("lan{number}")]);
     }
 
-    fn ip(&self, args: &[&str]) {
+    pub(crate) fn ip(&self, args: &[&str]) {
         let output = self.enter().arg("ip").args(args).output().expect("nsenter, of util-linux, is installed");
         assert!(output.status.success(), "ip {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
