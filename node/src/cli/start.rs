@@ -1,6 +1,6 @@
 //! `muster start`: the node, with a chat at the terminal, plain lines for scripts, or nobody at all.
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -124,7 +124,7 @@ pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandErr
 
 impl StartArgs {
     fn screen(&self) -> Screen {
-        match (self.headless, self.plain || !io::stdin().is_terminal() || !io::stdout().is_terminal()) {
+        match (self.headless, self.plain || !ui::suits_full_screen()) {
             (true, _) => Screen::Headless,
             (false, true) => Screen::Plain,
             (false, false) => Screen::Chat,
@@ -146,7 +146,7 @@ async fn show(screen: Screen, node: Node) -> io::Result<()> {
     let event = |told: Result<Arc<Told>, Event>| told.map_or_else(|answer| answer, |told| told.event.clone());
     tokio::spawn(attend(node, asked, told, event));
     match screen {
-        Screen::Chat => ui::run_line(asks, events).await,
+        Screen::Chat => ui::run_full(asks, events).await,
         Screen::Plain => ui::run_plain(asks, events, false).await,
         Screen::Headless => ui::run_plain(asks, events, true).await,
     }

@@ -23,4 +23,4 @@ mod sample;
 
 pub use line::run_line;
 pub use plain::run_plain;
-pub use tui::{Drawing, run_full};
+pub use tui::{Drawing, run_full, suits_full_screen};

@@ -23,6 +23,7 @@ mod wrap;
 mod screens;
 
 pub use drawing::Drawing;
+pub use terminal::suits_full_screen;
 
 use std::io;
 use std::thread;

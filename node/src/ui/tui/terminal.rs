@@ -1,6 +1,6 @@
 //! The terminal while the chat has it: raw, on its other screen, telling of mouse and pastes; set back in any case.
 
-use std::io::{self, Stdout, Write};
+use std::io::{self, IsTerminal, Stdout, Write};
 use std::panic;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +20,13 @@ use super::model::Model;
 
 /// Whether the terminal is the chat's now, and must be set back before anything else is written to it.
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Tells whether a person sits here at a terminal that a full-screen chat can be drawn on.
+#[must_use]
+pub fn suits_full_screen() -> bool {
+    let is_dumb = || cfg!(unix) && std::env::var_os("TERM").is_none_or(|kind| kind.is_empty() || kind == "dumb");
+    io::stdin().is_terminal() && io::stdout().is_terminal() && !is_dumb()
+}
 
 /// The terminal, taken over; set back when dropped.
 pub(super) struct Screen {
