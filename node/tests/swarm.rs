@@ -7,6 +7,7 @@ mod swarm {
     pub(crate) mod node;
     pub(crate) mod proxy;
     pub(crate) mod stranger;
+    pub(crate) mod tap;
     pub(crate) mod unit;
 
     mod gossip;

@@ -72,6 +72,24 @@ impl Roster {
         self.last_removal(|standing| standing.find(name))
     }
 
+    /// Who signed the document in force that lists the member with this key; nobody if there is none.
+    pub fn listed_by(&self, key: &PublicKey) -> Vec<Signer> {
+        let Some(member) = self.member(key) else { return Vec::new() };
+        let moment = self.timeline().current();
+        let sheets = moment.sheets.iter();
+        let sheet = match &member.role {
+            Role::Soldier(troop) => sheets.into_iter().find(|sheet| sheet.body.group() == troop),
+            _ => None,
+        };
+        let keys = sheet.map_or(&moment.charter.signers, |sheet| &sheet.signers);
+        let entitled = |key: &&PublicKey| {
+            let charter = &moment.charter.body;
+            let leader = member.role.troop().and_then(|troop| charter.leader_of(troop));
+            charter.authority().keys().contains(key) || leader.is_some_and(|leader| leader.key == **key)
+        };
+        self.name_signers(keys.iter().filter(entitled).copied())
+    }
+
     /// Whether something by a member since removed came only after the removal, though it is dated before.
     ///
     /// It may have been on its way for long; or its author, or who stole its key, has written it later and lied about the

@@ -1,8 +1,9 @@
 //! What a person should know though nobody asked.
 
-use muster_roles::{GroupId, MemberName};
+use muster_roles::{GroupId, MemberName, Role, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::{JoinRequest, Printable};
 use crate::engine::io;
 
 /// Something a person should know that is no answer to a request.
@@ -39,8 +40,39 @@ pub enum Notice {
         /// How many were missing.
         count: u64,
     },
+    /// Somebody has become a member, or a member something else.
+    Admitted {
+        /// Who.
+        name: MemberName,
+        /// As what.
+        #[serde(flatten, with = "super::role")]
+        role: Role,
+        /// Who has signed it, as far as it is known.
+        by: Vec<MemberName>,
+    },
+    /// Somebody is a member no more.
+    Removed {
+        /// Who.
+        name: MemberName,
+        /// Who has signed it, as far as it is known.
+        by: Vec<MemberName>,
+        /// When.
+        at: Timestamp,
+    },
+    /// A device asks to be admitted.
+    JoinAsked(JoinRequest),
     /// This member is not in the newest roster any more.
-    NoLongerMember,
+    NoLongerMember {
+        /// Who has signed it, as far as it is known.
+        by: Vec<MemberName>,
+        /// When, if that is known.
+        at: Option<Timestamp>,
+    },
+    /// This member, or somebody else, has changed the roster without knowing of the other's change; what is lost by it.
+    Clash {
+        /// What is lost, a line for each thing.
+        lost: Printable,
+    },
     /// A commit failed: nothing more is accepted.
     StoreFailed,
     /// This device's clock is off; messages are stamped with the unit's time instead.
@@ -66,7 +98,11 @@ impl From<io::Notice> for Notice {
             io::Notice::Sent { count } => Self::Sent { count },
             io::Notice::Missing { group, author, count } => Self::Missing { group, author, count },
             io::Notice::Arrived { group, author, count } => Self::Arrived { group, author, count },
-            io::Notice::NoLongerMember => Self::NoLongerMember,
+            io::Notice::Admitted { name, role, by } => Self::Admitted { name, role, by },
+            io::Notice::Removed { name, by, at } => Self::Removed { name, by, at },
+            io::Notice::JoinAsked(request) => Self::JoinAsked(request.into()),
+            io::Notice::NoLongerMember { by, at } => Self::NoLongerMember { by, at },
+            io::Notice::Clash(clash) => Self::Clash { lost: Printable::new(&clash.to_string().replace('\n', "; ")) },
             io::Notice::StoreFailed => Self::StoreFailed,
             io::Notice::ClockOff { by_ms } => Self::ClockOff { by_ms },
             io::Notice::ClockMended => Self::ClockMended,

@@ -4,6 +4,7 @@ use muster_roles::{GroupId, MemberName, Role};
 use serde::{Deserialize, Serialize};
 
 use super::Printable;
+use crate::engine::join;
 
 /// A change of the roster, signed by this node's own member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,11 +34,17 @@ pub enum Change {
         /// Its role.
         #[serde(flatten, with = "super::role")]
         role: Role,
+        /// The words that its screen shows, or the first of them; needed only where several ask under one name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        words: Option<String>,
     },
     /// Forget a device that has asked to be admitted.
     Dismiss {
         /// The name it has asked under.
         name: MemberName,
+        /// The words that its screen shows, or the first of them; needed only where several ask under one name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        words: Option<String>,
     },
     /// Set who together may sign charters, and how many of them it takes.
     Authority {
@@ -79,4 +86,11 @@ pub struct JoinRequest {
     pub since_ms: u64,
     /// What the device says about itself, such as the host's name; nothing that is known.
     pub note: Option<Printable>,
+}
+
+impl From<join::JoinRequest> for JoinRequest {
+    fn from(request: join::JoinRequest) -> Self {
+        let join::JoinRequest { name, key, words, since } = request;
+        Self { key: key.to_openssh(name.as_str()), name, words, since_ms: since.0, note: None }
+    }
 }

@@ -26,6 +26,7 @@ impl Driver {
             Call::Ask { request: Request::Post { group, text, wait_ms }, reply } => {
                 return self.post(group, text, wait_ms, reply).await;
             }
+            Call::Ask { request: Request::Change(change), reply } => return self.change(change, reply).await,
             Call::Ask { request, reply } => self.on_request(request, reply),
             Call::Listen { after, reply } => give(reply, self.hub.listen(after)),
             Call::Export { export, reply } => self.write_out(&export, reply),
@@ -70,14 +71,14 @@ impl Driver {
             Request::Members => Ok(Answer::Members { members: self.members() }),
             Request::Peers => Ok(Answer::Peers { peers: self.reach.peers(self.state.roster()) }),
             Request::Status => self.status().map(|status| Answer::Status(Box::new(status))),
-            Request::JoinRequests => Ok(Answer::JoinRequests { requests: Vec::new() }),
-            Request::Change(_) => Err(Refusal::new(RefusalKind::Failed, "the roster is not changed while a node runs")
-                .with_hint("stop the node, and use `muster member` and `muster rekey`")),
+            Request::JoinRequests => Ok(Answer::JoinRequests { requests: self.join_requests() }),
             Request::Leave { patient } | Request::Shutdown { patient } => {
                 self.leave(patient);
                 Ok(Answer::Done)
             }
-            Request::Post { .. } => Err(Refusal::new(RefusalKind::Failed, "a post goes another way")),
+            Request::Post { .. } | Request::Change(_) => {
+                Err(Refusal::new(RefusalKind::Failed, "a post or a change goes another way"))
+            }
         };
         give(reply, answer);
     }

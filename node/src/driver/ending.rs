@@ -66,11 +66,12 @@ impl Driver {
             tracing::warn!(%error, "what has been sent and seen could not be noted");
         }
         self.places.save(Instant::now());
-        let Self { writer, net, mut hub, posts, .. } = self;
+        let Self { writer, net, mut hub, posts, changes, .. } = self;
         if timeout(ENDING_LIMIT, writer.finish()).await.is_err() {
             tracing::error!("the store did not end in time");
         }
         posts.end();
+        changes.end();
         let net_ended = async {
             let _task_gone = net.commands.send(net::Command::Shutdown).await;
             drop(net.events);

@@ -1,6 +1,7 @@
 //! The one place where everything meets: a single loop that hands inputs to the engine and carries its effects out.
 
 mod asking;
+mod changes;
 mod ending;
 mod hub;
 mod network;
@@ -9,6 +10,7 @@ mod posts;
 mod reach;
 mod reading;
 mod seen;
+mod signing;
 mod telling;
 
 use std::io;
@@ -22,6 +24,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
+use self::changes::Changes;
 use self::ending::Phase;
 use self::hub::Hub;
 pub use self::places::KeepPlaces;
@@ -29,7 +32,7 @@ use self::places::Places;
 use self::posts::Posts;
 use self::reach::Reach;
 use self::seen::Seen;
-use crate::control::{Answer, Call, Refusal, Reply};
+use crate::control::{Answer, Call, Event, JoinRequest, Refusal, Reply};
 use crate::disk::writer::{Job, Outcome, Writer};
 use crate::disk::{Disk, DiskError};
 use crate::engine::State;
@@ -99,6 +102,8 @@ pub enum RunError {
 struct Driver {
     state: State,
     me: PublicKey,
+    /// The role key once more: the engine's own signs records, this one changes of the roster, beside the loop.
+    signer: Arc<Identity>,
     started: Instant,
     disk: Disk,
     writer: Writer,
@@ -107,6 +112,7 @@ struct Driver {
     places: Places,
     hub: Hub,
     posts: Posts,
+    changes: Changes,
     seen: Seen,
     reach: Reach,
     /// Where the node listens.
@@ -145,6 +151,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     let Parts { identity, roster, carry, disk, net, keep_roster, keep_places, export_folders, .. } = parts;
     let (mut calls, mut stop) = (parts.calls, parts.stop);
     let me = identity.public();
+    let signer = Arc::new(Identity::from_seed(&identity.seed()));
     let boot = reading::boot(&disk, &roster, &me, carry)?;
     let seen = Seen::new(disk.marks()?);
     let run = u32::from_le_bytes(muster_keys::random_bytes()?);
@@ -153,6 +160,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     let mut driver = Driver {
         state,
         me,
+        signer,
         started: Instant::now(),
         disk,
         writer,
@@ -161,6 +169,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
         places: Places::new(keep_places),
         hub: Hub::new(run),
         posts: Posts::default(),
+        changes: Changes::default(),
         seen,
         reach: Reach::default(),
         addresses: Vec::new(),
@@ -272,6 +281,16 @@ impl Driver {
                     self.work.spawn_blocking(move || Done::Engine(reading::count(&disk, group)));
                 }
                 Effect::Sync(effect) => self.synchronise(effect).await?,
+                Effect::Sign { change, roster, now } => self.sign(change, roster, now),
+                Effect::Changed { request, before, roster } => self.changed(request, &before, &roster),
+                Effect::NotChanged { request, reason } => self.changes.refused(request, &reason),
+                Effect::JoinAnswer { ticket, answer } => {
+                    self.tell_net(net::Command::JoinAnswer { ticket, answer }).await?;
+                }
+                Effect::JoinRequests(requests) => {
+                    let requests = requests.into_iter().map(JoinRequest::from).collect();
+                    self.tell(Event::JoinRequests { requests });
+                }
                 Effect::Notice(notice) => self.on_notice(notice),
             }
         }

@@ -42,6 +42,7 @@ impl Driver {
             }
             net::Event::Places(places) => self.places.changed(places),
             net::Event::Slow(member) => self.feed(Input::Slow(member)).await?,
+            net::Event::Join { ticket, key, ask } => self.feed(Input::Join { ticket, key, ask }).await?,
         }
         Ok(())
     }

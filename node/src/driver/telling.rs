@@ -72,7 +72,11 @@ impl Driver {
             Notice::Arrived { group, author, count } => {
                 tracing::info!(%group, %author, count, "missing messages have come");
             }
-            Notice::NoLongerMember => tracing::warn!("this member is not in the roster any more"),
+            Notice::Admitted { name, role, by } => tracing::info!(%name, %role, ?by, "member admitted"),
+            Notice::Removed { name, by, .. } => tracing::info!(%name, ?by, "member removed"),
+            Notice::JoinAsked(request) => tracing::info!(name = %request.name, key = %request.key, "asks to join"),
+            Notice::Clash(clash) => tracing::warn!(%clash, "two have changed the roster apart"),
+            Notice::NoLongerMember { by, .. } => tracing::warn!(?by, "this member is not in the roster any more"),
             Notice::ClockOff { by_ms } => tracing::warn!(by_ms, "this device's clock is off; the unit's time is used"),
             Notice::ClockMended => tracing::info!("this device's clock agrees with the unit's"),
             Notice::ClocksDiffer { member, by_ms } => tracing::warn!(%member, by_ms, "two clocks disagree"),

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use muster_keys::PublicKey;
-use muster_roles::{DocumentId, Roster, UnitId};
+use muster_roles::{Commitment, DocumentId, JoinNonce, MemberName, Roster, UnitId};
 use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteArray, Bytes};
 
@@ -23,8 +23,12 @@ pub const MAX_RESPONSE_LEN: usize = 2 * 1024 * 1024;
 /// The most addresses that a node tells of itself: a few interfaces, each with two transports.
 pub const MAX_LISTEN: usize = 16;
 
-/// The most peers whose addresses a node tells: enough to join a mesh from one meeting.
+/// The most peers whose addresses a node tells.
 pub const MAX_PEERS: usize = 32;
+
+/// The bytes that a hello takes at most, so that two nodes in step spend less than 1 KiB: as many peers are told as fit,
+/// others in the next one.
+pub const MAX_HELLO_LEN: usize = 480;
 
 /// The most addresses told of each of those.
 pub const MAX_PEER_ADDRESSES: usize = 4;
@@ -37,6 +41,10 @@ pub const MAX_HAVE: usize = 1024;
 
 /// The most documents in one response.
 pub const MAX_DOCUMENTS: usize = 1024;
+
+/// The most bytes of documents that are handed on unasked. With a sheet of a hundred it saves a round trip a hop; what is
+/// larger is fetched, so that nobody is sent much that a neighbour has just sent it.
+pub const MAX_NEWS_LEN: usize = 16 * 1024;
 
 /// What each document of a response costs beside its own bytes, rounded up.
 const DOCUMENT_OVERHEAD_LEN: usize = 8;
@@ -68,10 +76,29 @@ pub struct Hello {
 pub enum Request {
     /// Who are you; here is who I am.
     Hello(Hello),
+    /// A hello, with the roster documents that have just changed what I am.
+    News {
+        /// The introduction.
+        hello: Hello,
+        /// The documents, the ones that others build on first.
+        documents: Vec<Vec<u8>>,
+    },
     /// The roster documents that I lack.
     Fetch {
         /// Those that I have.
         have: BTreeSet<DocumentId>,
+    },
+    /// Let me into your unit: the beginning of [joining](super::join).
+    Join {
+        /// The name that I would have.
+        name: MemberName,
+        /// What binds me to my nonce.
+        commitment: Commitment,
+    },
+    /// The nonce that I have committed myself to; then, again and again: am I in?
+    Reveal {
+        /// The nonce.
+        nonce: JoinNonce,
     },
 }
 
@@ -87,6 +114,13 @@ pub enum Response {
     },
     /// Roster documents, the ones that others build on first.
     Documents(Vec<Vec<u8>>),
+    /// Your request to join waits for a person.
+    Waiting {
+        /// The unit that you would join.
+        unit: UnitId,
+        /// The nonce drawn for you.
+        nonce: JoinNonce,
+    },
     /// Nothing for you.
     Refused,
 }
@@ -120,6 +154,10 @@ const KIND_HELLO: u64 = 0;
 const KIND_FETCH: u64 = 1;
 const KIND_DOCUMENTS: u64 = 2;
 const KIND_REFUSED: u64 = 3;
+const KIND_NEWS: u64 = 4;
+const KIND_JOIN: u64 = 5;
+const KIND_REVEAL: u64 = 6;
+const KIND_WAITING: u64 = 7;
 
 #[derive(Serialize, Deserialize)]
 struct Envelope<'a>(u64, #[serde(borrow)] &'a Bytes);
@@ -137,6 +175,15 @@ struct HelloFields<'a>(
 
 #[derive(Serialize, Deserialize)]
 struct AnswerFields<'a>(bool, #[serde(borrow)] HelloFields<'a>);
+
+#[derive(Serialize, Deserialize)]
+struct NewsFields<'a>(#[serde(borrow)] HelloFields<'a>, #[serde(borrow)] Vec<&'a Bytes>);
+
+#[derive(Serialize, Deserialize)]
+struct JoinFields<'a>(&'a str, Commitment);
+
+#[derive(Serialize, Deserialize)]
+struct WaitingFields(UnitId, JoinNonce);
 
 impl<'a> From<&'a Hello> for HelloFields<'a> {
     fn from(hello: &'a Hello) -> Self {
@@ -191,15 +238,34 @@ fn addresses(told: &[&Bytes], max: usize) -> Result<Vec<Address>, DecodeError> {
     Ok(told.iter().map(|address| address.to_vec()).collect())
 }
 
+impl Hello {
+    /// Tells of as many of these peers as [`MAX_HELLO_LEN`] has room for; returns how many that are.
+    pub fn tell_of(&mut self, peers: impl IntoIterator<Item = (PublicKey, Vec<Address>)>) -> usize {
+        let mut told = 0;
+        for peer in peers.into_iter().take(MAX_PEERS) {
+            self.peers.push(peer);
+            if Request::Hello(self.clone()).encode().len() > MAX_HELLO_LEN {
+                self.peers.pop();
+                break;
+            }
+            told += 1;
+        }
+        told
+    }
+}
+
 impl Request {
     /// Returns the message as it travels.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Hello(hello) => message(KIND_HELLO, &HelloFields::from(hello)),
+            Self::News { hello, documents } => message(KIND_NEWS, &NewsFields(hello.into(), bytes_of(documents))),
             Self::Fetch { have } => {
                 message(KIND_FETCH, &have.iter().map(|id| ByteArray::new(*id.as_bytes())).collect::<Vec<_>>())
             }
+            Self::Join { name, commitment } => message(KIND_JOIN, &JoinFields(name.as_str(), *commitment)),
+            Self::Reveal { nonce } => message(KIND_REVEAL, &[nonce]),
         }
     }
 
@@ -212,6 +278,19 @@ impl Request {
         let Envelope(kind, body) = envelope(bytes, MAX_REQUEST_LEN)?;
         let request = match kind {
             KIND_HELLO => Self::Hello(fields::<HelloFields<'_>>(body)?.try_into()?),
+            KIND_NEWS => {
+                let NewsFields(hello, documents) = fields(body)?;
+                Self::News { hello: hello.try_into()?, documents: documents_of(&documents)? }
+            }
+            KIND_JOIN => {
+                let JoinFields(name, commitment) = fields(body)?;
+                let name = name.parse().map_err(|_| DecodeError::BadField)?;
+                Self::Join { name, commitment }
+            }
+            KIND_REVEAL => {
+                let [nonce] = fields::<[JoinNonce; 1]>(body)?;
+                Self::Reveal { nonce }
+            }
             KIND_FETCH => {
                 let have: Vec<ByteArray<16>> = fields(body)?;
                 if have.len() > MAX_HAVE {
@@ -232,9 +311,8 @@ impl Response {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Hello { hello, admitted } => message(KIND_HELLO, &AnswerFields(*admitted, hello.into())),
-            Self::Documents(documents) => {
-                message(KIND_DOCUMENTS, &documents.iter().map(|document| Bytes::new(document)).collect::<Vec<_>>())
-            }
+            Self::Documents(documents) => message(KIND_DOCUMENTS, &bytes_of(documents)),
+            Self::Waiting { unit, nonce } => message(KIND_WAITING, &WaitingFields(*unit, *nonce)),
             Self::Refused => message(KIND_REFUSED, &Vec::<u64>::new()),
         }
     }
@@ -251,12 +329,10 @@ impl Response {
                 let AnswerFields(admitted, hello) = fields(body)?;
                 Self::Hello { hello: hello.try_into()?, admitted }
             }
-            KIND_DOCUMENTS => {
-                let documents: Vec<&Bytes> = fields(body)?;
-                if documents.len() > MAX_DOCUMENTS {
-                    return Err(DecodeError::BadField);
-                }
-                Self::Documents(documents.into_iter().map(|document| document.to_vec()).collect())
+            KIND_DOCUMENTS => Self::Documents(documents_of(&fields::<Vec<&Bytes>>(body)?)?),
+            KIND_WAITING => {
+                let WaitingFields(unit, nonce) = fields(body)?;
+                Self::Waiting { unit, nonce }
             }
             KIND_REFUSED => Self::Refused,
             kind => return Err(DecodeError::UnknownKind(kind)),
@@ -264,6 +340,17 @@ impl Response {
         canonical(&response.encode(), bytes)?;
         Ok(response)
     }
+}
+
+fn bytes_of(documents: &[Vec<u8>]) -> Vec<&Bytes> {
+    documents.iter().map(|document| Bytes::new(document)).collect()
+}
+
+fn documents_of(told: &[&Bytes]) -> Result<Vec<Vec<u8>>, DecodeError> {
+    if told.len() > MAX_DOCUMENTS {
+        return Err(DecodeError::BadField);
+    }
+    Ok(told.iter().map(|document| document.to_vec()).collect())
 }
 
 fn envelope(bytes: &[u8], max: usize) -> Result<Envelope<'_>, DecodeError> {
@@ -325,6 +412,16 @@ pub fn answer_fetch(roster: &Roster, peer: &PublicKey, have: &BTreeSet<DocumentI
         Some(document.to_vec())
     });
     Response::Documents(documents.collect())
+}
+
+/// Returns what a node that held `before` lacks of `roster`, if it is little enough to be handed on unasked.
+#[must_use]
+pub fn news(before: &Roster, roster: &Roster) -> Option<Vec<Vec<u8>>> {
+    let had: BTreeSet<DocumentId> = before.documents().map(|(id, _)| id).collect();
+    let documents = roster.missing_from(&had);
+    let len: usize = documents.iter().map(|document| document.len() + DOCUMENT_OVERHEAD_LEN).sum();
+    let fits = !documents.is_empty() && documents.len() <= MAX_DOCUMENTS && len <= MAX_NEWS_LEN;
+    fits.then(|| documents.into_iter().map(<[u8]>::to_vec).collect())
 }
 
 /// Returns the request for what a peer has and this roster has not.

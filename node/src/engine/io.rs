@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use muster_keys::PublicKey;
-use muster_roles::{Denial, GroupId, MemberName, Roster, Timestamp};
+use muster_roles::{Clash, Denial, EditError, GroupId, MemberName, Role, Roster, Timestamp};
 
+use super::change::{Change, ChangeError};
 use super::draft::Draft;
 use super::holes::Tally;
+use super::join::{JoinAnswer, JoinAsk, JoinRequest};
 use super::late::LateRows;
 use super::policy::Permitted;
 use super::store::{Fate, Shed};
@@ -24,6 +26,10 @@ pub struct GossipHandle(pub u64);
 /// Names one request of a screen, so that its answer finds the way back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
+
+/// Names one question of a device that asks to join, until it is answered; the network side gives it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JoinTicket(pub u64);
 
 /// One thing that happened outside the engine.
 #[derive(Debug)]
@@ -82,6 +88,26 @@ pub enum Input {
         /// The documents as they travel.
         documents: Vec<Vec<u8>>,
     },
+    /// The member wants to change the roster; answered by [`Effect::Changed`] or [`Effect::NotChanged`].
+    Change {
+        /// Comes back in the answer.
+        request: RequestId,
+        /// What.
+        change: Change,
+    },
+    /// What [`Effect::Sign`] asked for: the signed documents, or why there are none.
+    Signed(Result<Vec<Vec<u8>>, EditError>),
+    /// A device that is no member asks to join; it waits for [`Effect::JoinAnswer`].
+    Join {
+        /// Names the question.
+        ticket: JoinTicket,
+        /// The device's key, proved.
+        key: PublicKey,
+        /// What it says.
+        ask: JoinAsk,
+    },
+    /// The person turns a device away that asks to join.
+    Dismiss(PublicKey),
     /// A member is connected and speaks gossip.
     MemberUp(PublicKey),
     /// A member's last connection is gone.
@@ -244,6 +270,42 @@ pub enum Effect {
         /// Why.
         reason: PostError,
     },
+    /// Make and sign the documents of a change with this member's key, then answer [`Input::Signed`].
+    ///
+    /// Group keys are drawn and sealed with the system's randomness, which the engine has none of.
+    Sign {
+        /// The change; never [`Change::Adopt`].
+        change: Change,
+        /// The roster to be changed.
+        roster: Arc<Roster>,
+        /// The present, for the documents' time of issue.
+        now: Timestamp,
+    },
+    /// A change of this member's is in force, or what it asked for was so already.
+    Changed {
+        /// The request of [`Input::Change`].
+        request: RequestId,
+        /// The roster before.
+        before: Arc<Roster>,
+        /// The roster now.
+        roster: Arc<Roster>,
+    },
+    /// A change could not be made.
+    NotChanged {
+        /// The request of [`Input::Change`].
+        request: RequestId,
+        /// Why.
+        reason: ChangeError,
+    },
+    /// Answer a device that asks to join.
+    JoinAnswer {
+        /// Which question.
+        ticket: JoinTicket,
+        /// The answer.
+        answer: JoinAnswer,
+    },
+    /// The devices that ask to join are others than before.
+    JoinRequests(Vec<JoinRequest>),
     /// The roster changed: keep it, tell the network who is a member now, and take out of the store what it forbids.
     RosterChanged(Arc<Roster>),
     /// Drop every record older than this.
@@ -348,8 +410,35 @@ pub enum Notice {
         /// How many were missing.
         count: u64,
     },
+    /// Somebody has become a member, or a member something else.
+    Admitted {
+        /// Who.
+        name: MemberName,
+        /// As what.
+        role: Role,
+        /// Who has signed it, as far as it is known.
+        by: Vec<MemberName>,
+    },
+    /// Somebody is a member no more.
+    Removed {
+        /// Who.
+        name: MemberName,
+        /// Who has signed it, as far as it is known.
+        by: Vec<MemberName>,
+        /// When.
+        at: Timestamp,
+    },
+    /// A device asks to be admitted.
+    JoinAsked(JoinRequest),
     /// This member is not in the newest roster any more.
-    NoLongerMember,
+    NoLongerMember {
+        /// Who has signed it, as far as it is known.
+        by: Vec<MemberName>,
+        /// When, if that is known.
+        at: Option<Timestamp>,
+    },
+    /// This member, or somebody else, has changed the roster without knowing of the other's change; what is lost by it.
+    Clash(Clash),
     /// A commit failed: nothing more is accepted.
     StoreFailed,
     /// This device's clock is off; messages are stamped with the unit's time instead.

@@ -4,12 +4,14 @@
 //! code runs under a node and under a simulator.
 
 pub mod bundle;
+pub mod change;
 pub mod confirmed;
 pub mod content;
 pub mod draft;
 pub mod hello;
 pub mod holes;
 pub mod io;
+pub mod join;
 pub mod late;
 pub mod mention;
 pub mod policy;

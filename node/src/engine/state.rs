@@ -14,9 +14,11 @@ use muster_keys::{Identity, PublicKey};
 use muster_roles::{GroupId, Keyring, Roster, Timestamp};
 
 use super::carried::Carried;
+use super::change::Changes;
 use super::held::Held;
 use super::holes::Holes;
 use super::io::{Effect, Input, SyncInput};
+use super::join::{JoinRequest, Requests};
 use super::late::Late;
 use super::outbox::Outbox;
 use super::policy::{Carry, Limiter};
@@ -88,6 +90,11 @@ pub struct State {
     recent: Recent,
     held: Held,
     early_documents: Vec<Vec<u8>>,
+    changes: Changes,
+    /// When it was last looked for epochs that are old.
+    aged: Option<UnixMillis>,
+    /// Devices that ask to join.
+    requests: Requests,
     carry: Carry,
     carried: Carried,
     sync: Sync,
@@ -139,6 +146,9 @@ impl State {
             recent: Recent::default(),
             held: Held::default(),
             early_documents: Vec::new(),
+            changes: Changes::default(),
+            aged: None,
+            requests: Requests::default(),
             carry: boot.carry,
             carried: Carried::new(boot.quota_bytes, boot.floor),
             sync: Sync::default(),
@@ -196,6 +206,10 @@ impl State {
                 published.into_iter().chain(self.meet(member)).collect()
             }
             Input::Documents { documents } => self.on_documents(documents, now),
+            Input::Change { request, change } => self.on_change(Some(request), change, now),
+            Input::Signed(result) => self.on_signed(result, now),
+            Input::Join { ticket, key, ask } => self.on_join(ticket, key, ask, now),
+            Input::Dismiss(key) => self.on_dismiss(&key, now),
             Input::MemberUp(peer) => {
                 self.unit_time.member_up(peer);
                 if self.sync.is_alone() {
@@ -266,6 +280,12 @@ impl State {
         self.store_failed
     }
 
+    /// Returns the devices that ask to join and that this member may admit, the oldest first.
+    pub fn join_requests(&mut self, wall: UnixMillis) -> Vec<JoinRequest> {
+        let now = self.unit_time.now(wall);
+        self.requests.list(now)
+    }
+
     /// Tells whether everything posted has been stored, and somebody has it.
     #[must_use]
     pub fn is_settled(&self) -> bool {
@@ -314,6 +334,10 @@ impl State {
         if !self.early_documents.is_empty() {
             let documents = std::mem::take(&mut self.early_documents);
             effects.extend(self.on_documents(documents, now));
+        }
+        effects.extend(self.end_old_epochs(now));
+        if self.requests.expire(now) {
+            effects.push(Effect::JoinRequests(self.requests.list(now)));
         }
         for group in self.outbox.retry() {
             effects.extend(self.publish(&group));

@@ -50,6 +50,8 @@ struct Connection {
 enum Stage {
     Closed,
     Attached,
+    /// Was attached, and never is again.
+    Detached,
     /// Was attached, or is not wanted: on its way down, and never attached again.
     Shut,
 }
@@ -92,7 +94,7 @@ impl<B: NetworkBehaviour> Gated<B> {
         let Some(connection) = self.connections.get(&id) else { return false };
         let (peer, endpoint) = (connection.peer, connection.endpoint.clone());
         match connection.stage {
-            Stage::Shut => return false,
+            Stage::Detached | Stage::Shut => return false,
             Stage::Attached => {
                 if speak {
                     self.notify(peer, id, ToHandler::Speak);
@@ -135,6 +137,17 @@ impl<B: NetworkBehaviour> Gated<B> {
         }
         if before != Stage::Shut {
             self.actions.push_back(ToSwarm::CloseConnection { peer_id: peer, connection: CloseConnection::One(id) });
+        }
+    }
+
+    /// Shuts the gate for good and leaves the connection, for a last word over the protocols outside.
+    pub(crate) fn detach(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let (peer, endpoint) = (connection.peer, connection.endpoint.clone());
+        if connection.stage == Stage::Attached {
+            connection.stage = Stage::Detached;
+            self.tell_closed(peer, id, &endpoint, None);
+            self.notify(peer, id, ToHandler::Detach);
         }
     }
 
@@ -291,6 +304,8 @@ pub(crate) enum ToHandler<H: ConnectionHandler> {
     },
     /// Speak, if open.
     Speak,
+    /// Close: the handler goes, and every stream that it holds.
+    Detach,
     /// For the handler inside.
     Inner(H::FromBehaviour),
 }
@@ -300,6 +315,7 @@ impl<H: ConnectionHandler> fmt::Debug for ToHandler<H> {
         match self {
             Self::Attach { speak, .. } => f.debug_struct("Attach").field("speak", speak).finish_non_exhaustive(),
             Self::Speak => f.write_str("Speak"),
+            Self::Detach => f.write_str("Detach"),
             Self::Inner(event) => f.debug_tuple("Inner").field(event).finish(),
         }
     }
@@ -378,6 +394,7 @@ impl<H: ConnectionHandler> ConnectionHandler for GatedHandler<H> {
                 }
             }
             ToHandler::Speak => self.speak(),
+            ToHandler::Detach => *self = Self::closed(),
             ToHandler::Inner(event) => {
                 if let Some(inner) = self.inner.as_mut() {
                     inner.on_behaviour_event(event);

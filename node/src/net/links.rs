@@ -16,7 +16,7 @@ mod tests;
 /// How long a connection may stay without being admitted; a stranger's is gone within 10 seconds whatever it does.
 const PROBATION: Duration = Duration::from_secs(8);
 
-/// How long a refusal is given to arrive: a connection closed at once takes it along.
+/// How long a last word is given to arrive: a connection closed at once takes it along.
 const REFUSAL_GRACE: Duration = Duration::from_secs(1);
 
 /// How long an admitted peer may take to tell its topics; one that does not is connected to anew.
@@ -81,6 +81,10 @@ pub(crate) struct Note {
     pub(crate) fetched: Option<([u8; 32], [u8; 32])>,
     /// How often it has been fetched from.
     pub(crate) fetches: u32,
+    /// What its clock showed and what this device's showed then, until that is reported.
+    pub(crate) clock: Option<(u64, u64)>,
+    /// The last of the peers that it has been told of; the next hello goes on from there.
+    pub(crate) told: Option<PeerId>,
 }
 
 /// Every connection, and a note on every connected peer.
@@ -218,6 +222,16 @@ impl Links {
     pub(crate) fn reclassify(&mut self, is_member: impl Fn(&PublicKey) -> bool) {
         for link in self.links.values_mut() {
             link.member = link.key.as_ref().is_some_and(&is_member);
+        }
+    }
+
+    /// Takes back a connection's admission; it lasts as long as a last word may take.
+    pub(crate) fn expel(&mut self, id: ConnectionId, now: Instant) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.stage = Stage::Hello;
+            link.attached = None;
+            link.deadline = now + REFUSAL_GRACE;
+            link.requests = 0;
         }
     }
 

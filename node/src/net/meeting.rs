@@ -1,5 +1,6 @@
 //! How two nodes come to terms over a connection: hellos, roster documents, and the opening of the gate.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use libp2p::multiaddr::Protocol;
@@ -7,17 +8,17 @@ use libp2p::request_response::{OutboundFailure, OutboundRequestId, ResponseChann
 use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId};
 use muster_keys::PublicKey;
+use muster_roles::Roster;
 
 use super::clock;
 use super::discovery::{Class, dialable};
-use super::links::{Link, Stage};
+use super::links::{Link, Note, Stage};
 use super::peer::{Named, peer_id, role_key};
 use super::task::Task;
 use super::translate::host;
 use super::{Event, Place};
-use crate::engine::hello::{
-    self, Address, Hello, Judgement, MAX_LISTEN, MAX_PEER_ADDRESSES, MAX_PEERS, Request, Response,
-};
+use crate::engine::hello::{self, Address, Hello, Judgement, MAX_LISTEN, MAX_PEER_ADDRESSES, Request, Response};
+use crate::engine::join::JoinAsk;
 
 /// Fetches under way at a time; a change that everybody has is fetched from one or two.
 const MAX_FETCHES: usize = 2;
@@ -45,8 +46,54 @@ impl Task {
             return;
         }
         let hello = self.introduction(peer);
-        let id = self.swarm.behaviour_mut().hello.send_request(&peer, Request::Hello(hello));
+        self.ask_hello(peer, Request::Hello(hello));
+    }
+
+    fn ask_hello(&mut self, peer: PeerId, request: Request) {
+        let id = self.swarm.behaviour_mut().hello.send_request(&peer, request);
         self.asked.insert(id, Ask::Hello { asked: Instant::now() });
+    }
+
+    /// Tells every peer of a change: with the documents themselves whoever held what was in force here until now, and
+    /// cannot have them from elsewhere yet as far as is known. The others fetch what they lack.
+    ///
+    /// Whoever is a member no more is cut off at once, and told why: it may know the documents that removed it, for it
+    /// proves a place in the ones before.
+    pub(super) fn tell_change(&mut self, before: &Arc<Roster>) {
+        let now = Instant::now();
+        let digest = before.digest();
+        let news = hello::news(before, &self.roster);
+        for id in self.links.expelled() {
+            self.expel(id, now);
+        }
+        let peers: Vec<(PeerId, bool)> =
+            self.links.peers().map(|(peer, note)| (peer, note.digest == Some(digest))).collect();
+        for (peer, in_step) in peers {
+            let was_member = role_key(&peer).is_some_and(|key| before.member(&key).is_some());
+            match &news {
+                Some(documents) if in_step && was_member && self.links.of_peer(peer).next().is_some() => {
+                    let (hello, documents) = (self.introduction(peer), documents.clone());
+                    self.ask_hello(peer, Request::News { hello, documents });
+                }
+                _ => self.say_hello(peer),
+            }
+        }
+    }
+
+    /// Cuts a connection off from all but a last word.
+    fn expel(&mut self, id: ConnectionId, now: Instant) {
+        let Some((peer, key)) = self.links.get(id).map(|link| (link.peer, link.key)) else { return };
+        tracing::info!(peer = %Named(&peer), connection = %id, "a member no more");
+        let was_speaking = self.links.is_speaking(peer);
+        self.links.expel(id, now);
+        self.answers.remove(&id);
+        self.swarm.behaviour_mut().members.detach(id);
+        if let Some(key) = key
+            && was_speaking
+            && !self.links.is_speaking(peer)
+        {
+            self.reports.member(key, false);
+        }
     }
 
     /// Answers a peer's request.
@@ -70,6 +117,9 @@ impl Task {
         }
         match request {
             Request::Hello(hello) => self.on_hello(peer, key, connection, &hello, channel),
+            Request::News { hello, documents } => self.on_news(peer, key, connection, &hello, documents, channel),
+            Request::Join { name, commitment } => self.on_join(key, name, commitment, channel),
+            Request::Reveal { nonce } => self.on_join_ask(key, JoinAsk::Reveal { nonce }, channel),
             Request::Fetch { have } => self.respond(channel, hello::answer_fetch(&self.roster, &key, &have)),
         }
     }
@@ -88,6 +138,7 @@ impl Task {
             return self.respond(channel, Response::Refused);
         };
         self.take_note(peer, connection, hello, admit);
+        self.note_clock(peer, key, hello.clock_ms, clock::unix_ms());
         let admitted = admit && self.attach(connection, false);
         let response = Response::Hello { hello: self.introduction(peer), admitted };
         match self.links.get(connection).map(|link| link.stage) {
@@ -98,6 +149,27 @@ impl Task {
         if fetch {
             self.fetch(peer);
         }
+    }
+
+    /// Takes in a hello with documents; only members bring any, a stranger's are asked for where they can help.
+    fn on_news(
+        &mut self,
+        peer: PeerId,
+        key: PublicKey,
+        connection: ConnectionId,
+        hello: &Hello,
+        documents: Vec<Vec<u8>>,
+        channel: ResponseChannel<Response>,
+    ) {
+        if hello.unit == self.roster.unit() && self.roster.member(&key).is_some() {
+            let own = self.roster.digest();
+            let taken = hello.roster_digest == own || self.reports.documents(documents);
+            if let Some(note) = self.links.note_mut(&peer).filter(|_| taken) {
+                // What has come need not be fetched; should it not be all, the next look finds that.
+                note.fetched = Some((hello.roster_digest, own));
+            }
+        }
+        self.on_hello(peer, key, connection, hello, channel);
     }
 
     /// Takes in a peer's response.
@@ -115,7 +187,7 @@ impl Task {
                     return self.refuse(peer, connection);
                 };
                 self.take_note(peer, connection, &hello, admit);
-                self.tell_clock(key, hello.clock_ms, clock::middle_of(asked));
+                self.note_clock(peer, key, hello.clock_ms, clock::middle_of(asked));
                 if admit && admitted {
                     self.attach(connection, true);
                 }
@@ -175,9 +247,21 @@ impl Task {
         }
     }
 
-    /// Reports a connected member's clock, uncorrected as it is told, beside what this device's showed then.
-    fn tell_clock(&mut self, member: PublicKey, theirs_ms: u64, ours_ms: u64) {
-        if peer_id(&member).is_some_and(|peer| self.links.is_speaking(peer)) {
+    /// Keeps what a peer's clock showed, uncorrected as it is told, beside what this device's showed then; reports it once
+    /// the peer is a member that gossip flows to.
+    fn note_clock(&mut self, peer: PeerId, key: PublicKey, theirs_ms: u64, ours_ms: u64) {
+        if let Some(note) = self.links.note_mut(&peer) {
+            note.clock = Some((theirs_ms, ours_ms));
+        }
+        self.tell_clock(peer, key);
+    }
+
+    fn tell_clock(&mut self, peer: PeerId, member: PublicKey) {
+        if !self.links.is_speaking(peer) {
+            return;
+        }
+        let clock = self.links.note_mut(&peer).and_then(|note| note.clock.take());
+        if let Some((theirs_ms, ours_ms)) = clock {
             self.reports.tell(Event::Clock { member, theirs_ms, ours_ms });
         }
     }
@@ -201,8 +285,11 @@ impl Task {
         {
             tracing::info!(peer = %Named(&peer), "member connected");
             self.reports.member(key, true);
+            self.tell_clock(peer, key);
             // Of several that came at the same moment none has been told of the others yet.
-            self.say_hello(peer);
+            if self.known_to_others(peer).next().is_some() {
+                self.say_hello(peer);
+            }
         }
     }
 
@@ -247,7 +334,7 @@ impl Task {
         }
     }
 
-    fn respond(&mut self, channel: ResponseChannel<Response>, response: Response) {
+    pub(super) fn respond(&mut self, channel: ResponseChannel<Response>, response: Response) {
         if self.swarm.behaviour_mut().hello.send_response(channel, response).is_err() {
             tracing::debug!("the peer did not wait for its response");
         }
@@ -314,8 +401,16 @@ impl Task {
         self.reports.tell(Event::Places(places.collect()));
     }
 
-    /// Returns the hello for a peer: a member is told where this node and others are.
-    fn introduction(&self, peer: PeerId) -> Hello {
+    /// Returns the connected members that a peer could be told of.
+    fn known_to_others(&self, peer: PeerId) -> impl Iterator<Item = (PeerId, &Note)> {
+        self.links
+            .peers()
+            .filter(move |(other, note)| *other != peer && !note.listen.is_empty() && self.links.is_speaking(*other))
+    }
+
+    /// Returns the hello for a peer: a member is told where this node and others are, those first that it has not been
+    /// told of.
+    fn introduction(&mut self, peer: PeerId) -> Hello {
         let mut hello = Hello {
             unit: self.roster.unit(),
             incarnation: self.incarnation,
@@ -330,16 +425,19 @@ impl Task {
         }
         let loopback = self.links.of_peer(peer).any(|(_, link)| link.is_loopback());
         hello.listen = addresses(self.swarm.listeners(), loopback, MAX_LISTEN);
-        hello.peers = self
-            .links
-            .peers()
-            .filter(|(other, note)| *other != peer && !note.listen.is_empty() && self.links.is_speaking(*other))
+        let known: Vec<(PeerId, PublicKey, Vec<Address>)> = self
+            .known_to_others(peer)
             .filter_map(|(other, note)| {
                 let told = addresses(note.listen.iter(), loopback, MAX_PEER_ADDRESSES);
-                (!told.is_empty()).then_some((role_key(&other)?, told))
+                (!told.is_empty()).then_some((other, role_key(&other)?, told))
             })
-            .take(MAX_PEERS)
             .collect();
+        let Some(note) = self.links.note_mut(&peer) else { return hello };
+        let first = known.partition_point(|(other, ..)| note.told.is_some_and(|told| *other <= told));
+        let (told, untold) = known.split_at(first.min(known.len()));
+        let turn: Vec<_> = untold.iter().chain(told).collect();
+        let count = hello.tell_of(turn.iter().map(|(_, key, addresses)| (*key, addresses.clone())));
+        note.told = count.checked_sub(1).and_then(|last| turn.get(last)).map(|(last, ..)| *last).or(note.told);
         hello
     }
 }

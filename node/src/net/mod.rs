@@ -22,7 +22,8 @@ use self::uplink::Uplink;
 pub use crate::engine::policy::Carry;
 
 use crate::engine::hello::Address;
-use crate::engine::io::{GossipHandle, PublishOutcome, Verdict};
+use crate::engine::io::{GossipHandle, JoinTicket, PublishOutcome, Verdict};
+use crate::engine::join::{JoinAnswer, JoinAsk};
 
 mod behaviour;
 mod clock;
@@ -30,6 +31,7 @@ mod discovery;
 mod gate;
 mod gossip;
 mod hello;
+mod joining;
 mod links;
 mod meeting;
 mod names;
@@ -66,6 +68,13 @@ pub enum Command {
     },
     /// A newer roster is in force: judge every connection anew and tell the peers.
     Roster(Arc<Roster>),
+    /// Answer a device that asks to join, given out by [`Event::Join`].
+    JoinAnswer {
+        /// Which question.
+        ticket: JoinTicket,
+        /// The answer.
+        answer: JoinAnswer,
+    },
     /// Close every connection and end the task.
     Shutdown,
 }
@@ -117,6 +126,15 @@ pub enum Event {
     Places(Vec<Place>),
     /// Gossip to this member was dropped: it does not take it fast enough.
     Slow(PublicKey),
+    /// A device that is no member asks to join; it waits for [`Command::JoinAnswer`].
+    Join {
+        /// Names the question.
+        ticket: JoinTicket,
+        /// The device's key, proved by the transport.
+        key: PublicKey,
+        /// What it says.
+        ask: JoinAsk,
+    },
 }
 
 /// Where a member could be reached when last met.

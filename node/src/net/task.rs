@@ -22,6 +22,7 @@ use super::behaviour::Behaviour;
 use super::clock::{Watch, unix_ms};
 use super::discovery::{Book, Class, Target};
 use super::gossip::{self, Pending, Topics};
+use super::joining::Joining;
 use super::links::{Links, Stage};
 use super::meeting::Ask;
 use super::names::{ByName, LookupError};
@@ -63,6 +64,7 @@ pub(crate) struct Task {
     pub(super) answers: BTreeMap<ConnectionId, Vec<(ResponseChannel<Response>, Response)>>,
     /// Connected peers with which there is nothing to talk about.
     pub(super) refused: BTreeSet<PeerId>,
+    pub(super) joining: Joining,
     commands: mpsc::Receiver<Command>,
     carry: Carry,
     topics: Topics,
@@ -121,6 +123,7 @@ impl Task {
             asked: BTreeMap::new(),
             answers: BTreeMap::new(),
             refused: BTreeSet::new(),
+            joining: Joining::default(),
             commands: start.commands,
             carry: start.carry,
             topics,
@@ -200,6 +203,7 @@ impl Task {
                 }
             }
             Command::Roster(roster) => self.on_roster(roster),
+            Command::JoinAnswer { ticket, answer } => self.on_join_answer(ticket, answer),
             // Ends the loop before it comes here.
             Command::Shutdown => {}
         }
@@ -223,19 +227,13 @@ impl Task {
     }
 
     fn on_roster(&mut self, roster: Arc<Roster>) {
-        self.roster = roster;
+        let before = std::mem::replace(&mut self.roster, roster);
         self.join_topics();
         let roster = &self.roster;
         self.links.reclassify(|key| roster.member(key).is_some());
         let (me, roster) = (self.me, Arc::clone(&self.roster));
         self.book.reclassify(|peer| class(&roster, &me, peer));
-        for id in self.links.expelled() {
-            self.shut(id);
-        }
-        let peers: Vec<PeerId> = self.links.peers().map(|(peer, _)| peer).collect();
-        for peer in peers {
-            self.say_hello(peer);
-        }
+        self.tell_change(&before);
     }
 
     /// Subscribes to the topics of the groups to carry, and to no others.

@@ -97,7 +97,7 @@ fn in_colour(at: &str, message: &Message, elsewhere: bool, colours: Colours) -> 
 }
 
 /// The time of day, and the date if it is not today's.
-fn clock_time(time: Timestamp, now: &Zoned) -> String {
+pub(super) fn clock_time(time: Timestamp, now: &Zoned) -> String {
     // Any record may carry any time: one beyond the calendar is shown as the end of it.
     let time = i64::try_from(time.ms()).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
     let time = time.unwrap_or(jiff::Timestamp::MAX).to_zoned(now.time_zone().clone());

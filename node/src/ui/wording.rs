@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-use muster_roles::{GroupId, MemberName};
+use jiff::Zoned;
+use muster_roles::{GroupId, MemberName, Timestamp};
 
 use super::commands::rank;
+use super::printed::clock_time;
 use crate::control::{Notice, Printable, Profile, Refusal};
 
 /// What a long leave waits for.
@@ -57,9 +59,18 @@ pub(super) fn notice(notice: &Notice, open: Option<&GroupId>) -> String {
         Notice::Arrived { group, author, count } => hole(author, &elsewhere(group), *count, true),
         Notice::RosterUpdated { version, members } => format!("new roster: version {version}, {members} members"),
         Notice::Sent { count } => format!("sent: {} that waited", counted(*count, "message")),
-        Notice::NoLongerMember => {
-            "you are not in the unit's roster any more: what you write is accepted nowhere".to_owned()
-        }
+        Notice::Admitted { name, role, by } => format!("{name} was admitted{}: {}", signed_by(by), rank(role)),
+        Notice::Removed { name, by, at } => format!("{name} was removed{}{}", signed_by(by), signed_at(*at)),
+        Notice::JoinAsked(request) => format!(
+            "a device asks to join as {}; its screen must show: {}; let it in with `:admit {} GROUP`",
+            request.name, request.words, request.name
+        ),
+        Notice::Clash { lost } => format!("two have changed the roster without knowing of each other: {lost}"),
+        Notice::NoLongerMember { by, at } => format!(
+            "you were removed from the unit{}{}: what you write is accepted nowhere",
+            signed_by(by),
+            at.map(signed_at).unwrap_or_default()
+        ),
         Notice::ClockOff { by_ms } => format!(
             "this device's clock is {} the unit's: set it; messages are stamped with the unit's time",
             apart(*by_ms)
@@ -70,6 +81,17 @@ pub(super) fn notice(notice: &Notice, open: Option<&GroupId>) -> String {
         }
         Notice::StoreFailed => "the store has failed: nothing more is accepted; make room and start again".to_owned(),
     }
+}
+
+/// Says who has signed something, as far as it is known.
+fn signed_by(names: &[MemberName]) -> String {
+    let names: Vec<&str> = names.iter().map(MemberName::as_str).collect();
+    if names.is_empty() { String::new() } else { format!(" by {}", names.join(" and ")) }
+}
+
+/// Says when something was signed.
+fn signed_at(time: Timestamp) -> String {
+    format!(" at {}", clock_time(time, &Zoned::now()))
 }
 
 /// Says what is missing of whose messages, or has come.

@@ -11,6 +11,7 @@
 )]
 
 mod carrying;
+mod changes;
 mod clocks;
 #[path = "../forge/mod.rs"]
 mod forge;

@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use fastrand::Rng;
+use muster::engine::change::Change;
 use muster::engine::draft::Draft;
 use muster::engine::holes::Tally;
 use muster::engine::io::{Effect, GossipHandle, Input, Notice, PublishOutcome, RequestId, SyncInput, Verdict};
@@ -17,7 +18,7 @@ use muster::engine::view::Row;
 use muster::engine::wire::Frame;
 use muster::engine::{Boot, MAX_UNSENT, State};
 use muster_keys::{Identity, PublicKey};
-use muster_roles::{GroupId, Role, Roster};
+use muster_roles::{EditError, GroupId, Proposal, Role, Roster, draft, due_rekey};
 
 use crate::store::MemStore;
 
@@ -39,6 +40,11 @@ pub struct Weather {
 
 pub struct SimNode {
     pub state: State,
+    /// The node's key, with which changes of the roster are signed.
+    identity: Identity,
+    /// Changes that it has made, and why it could not make others.
+    pub changed: u64,
+    pub not_changed: Vec<String>,
     pub role: Role,
     pub store: MemStore,
     pub shown: Vec<Row>,
@@ -79,6 +85,8 @@ enum Happening {
     Part { a: usize, b: usize },
     Counted { node: usize, group: GroupId, tally: Tally },
     Sync { node: usize, input: SyncInput },
+    Signed { node: usize, signed: Result<Vec<Vec<u8>>, EditError> },
+    Documents { node: usize, documents: Vec<Vec<u8>> },
 }
 
 /// One end of a stream: whose, by which name, and until when what it sends is on its way.
@@ -137,6 +145,9 @@ impl World {
             .zip(links)
             .map(|(identity, neighbours)| SimNode {
                 role: roster.member(&identity.public()).expect("a member").role,
+                identity: Identity::from_seed(&identity.seed()),
+                changed: 0,
+                not_changed: Vec::new(),
                 state: State::new(identity, roster.clone(), boot.clone()),
                 store: MemStore::default(),
                 shown: Vec::new(),
@@ -344,6 +355,9 @@ impl World {
                 self.feed(node, Input::Tick { random });
             }
             Happening::Meet { a, b } => {
+                for node in [a, b] {
+                    self.tell_roster(node, &self.nodes[node].state.roster().clone());
+                }
                 for (node, other) in [(a, b), (b, a)] {
                     self.feed(node, Input::MemberUp(self.key(other)));
                     self.compare_clocks(node, other);
@@ -382,6 +396,8 @@ impl World {
                 }
             }
             Happening::Sync { node, input } => self.feed(node, Input::Sync(input)),
+            Happening::Signed { node, signed } => self.feed(node, Input::Signed(signed)),
+            Happening::Documents { node, documents } => self.feed(node, Input::Documents { documents }),
         }
     }
 
@@ -482,8 +498,38 @@ impl World {
             }
             Effect::Notice(Notice::Sent { count }) => self.nodes[node].told_sent += count,
             Effect::Notice(notice) => self.nodes[node].notices.push(notice),
-            Effect::RosterChanged(_) | Effect::Made { .. } => {}
+            Effect::RosterChanged(roster) => self.tell_roster(node, &roster),
+            Effect::Sign { change, roster, now } => {
+                let signer = &self.nodes[node].identity;
+                let signed = match change {
+                    Change::Make(edit) => draft(&roster, signer, &edit, now).map(Proposal::into_documents),
+                    Change::RekeyDue => due_rekey(&roster, signer, now).map(Option::unwrap_or_default),
+                    Change::Adopt(documents) => Ok(documents),
+                };
+                self.schedule(1, Happening::Signed { node, signed });
+            }
+            Effect::Changed { .. } => self.nodes[node].changed += 1,
+            Effect::NotChanged { reason, .. } => self.nodes[node].not_changed.push(reason.to_string()),
+            Effect::JoinAnswer { .. } | Effect::JoinRequests(_) | Effect::Made { .. } => {}
         }
+    }
+
+    /// Neighbours with another roster fetch what they lack, as hellos have them do.
+    fn tell_roster(&mut self, node: usize, roster: &Arc<Roster>) {
+        for other in self.nodes[node].neighbours.clone() {
+            let theirs = self.nodes[other].state.roster();
+            if theirs.digest() != roster.digest() && roster.member(&self.key(other)).is_some() {
+                let have = theirs.documents().map(|(id, _)| id).collect();
+                let documents = roster.missing_from(&have).into_iter().map(<[u8]>::to_vec).collect();
+                let delay = self.rng.u64(1..=self.weather.max_delay_ms);
+                self.schedule(delay, Happening::Documents { node: other, documents });
+            }
+        }
+    }
+
+    /// A member changes the roster.
+    pub fn change(&mut self, node: usize, change: Change) {
+        self.feed(node, Input::Change { request: RequestId(0), change });
     }
 
     fn key(&self, node: usize) -> PublicKey {

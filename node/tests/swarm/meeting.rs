@@ -114,6 +114,61 @@ async fn a_removed_member_is_shut_out_at_once() {
     for node in [&stays, &goes] {
         node.wait_within(Duration::from_secs(2), "the end", |seen| seen.up.is_empty().then_some(())).await;
     }
+    // It is told why: the document that removed it comes as the last word.
+    let digest = unit.now().digest();
+    goes.wait("its removal", |seen| (seen.roster.as_ref()?.digest() == digest).then_some(())).await;
+    let secret = b"not for Army2";
+    stays.says_unheard(&group("army"), secret).await;
+    assert!(!goes.has_heard(secret));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_that_is_connected_when_it_is_admitted_is_let_in_at_once() {
+    let mut unit = Unit::found(1);
+    unit.add_soldier("Army1", "army", &identity(1, 1));
+    let before = unit.now();
+    let node = Node::start(&identity(1, 1), before.clone(), &[]);
+    // It knows the unit as it was, in which it is nobody.
+    let new = Node::start(&identity(1, 2), before, &[node.address().await]);
+    new.wait("a connection", |seen| (!seen.listening.is_empty()).then_some(())).await;
+    unit.add_soldier("Army2", "army", &identity(1, 2));
+    node.adopt(unit.now()).await;
+    node.meets(&new).await;
+    new.meets(&node).await;
+    let digest = unit.now().digest();
+    new.wait("the roster", |seen| (seen.roster.as_ref()?.digest() == digest).then_some(())).await;
+    new.says(&group("army"), b"in at last").await;
+    node.hears(b"in at last").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_reaches_everyone_along_a_row_at_once() {
+    let mut unit = Unit::found(1);
+    for member in 1..=6 {
+        unit.add_soldier(&format!("Army{member}"), "army", &identity(1, member));
+    }
+    // Each knows the address of the one before only, and tells none of its own.
+    let mut nodes = vec![Node::start(&identity(1, 1), unit.now(), &[])];
+    for member in 2..=6 {
+        let dial = [nodes.last().unwrap().address().await];
+        nodes.push(Node::start(&identity(1, member), unit.now(), &dial));
+    }
+    for pair in nodes.windows(2) {
+        pair[0].meets(&pair[1]).await;
+        pair[1].meets(&pair[0]).await;
+    }
+    unit.remove("Army6");
+    let changed = Instant::now();
+    nodes[0].adopt(unit.now()).await;
+    let digest = unit.now().digest();
+    for node in &nodes {
+        node.wait("the change", |seen| (seen.roster.as_ref()?.digest() == digest).then_some(())).await;
+    }
+    assert!(changed.elapsed() < Duration::from_secs(2), "took {:?}", changed.elapsed());
+    let gone = nodes[5].key;
+    for node in &nodes[..5] {
+        node.wait("its end", |seen| (!seen.up.contains(&gone)).then_some(())).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -157,6 +157,14 @@ impl Node {
         }
     }
 
+    /// Publishes a message that nobody may hear.
+    pub(crate) async fn says_unheard(&self, group: &GroupId, message: &[u8]) {
+        let published = self.with_seen(|seen| seen.published.len());
+        self.tell(Command::Publish { group: group.clone(), message: message.to_vec() }).await;
+        let outcome = self.wait("an outcome", |seen| seen.published.get(published).copied()).await;
+        assert_eq!(outcome, PublishOutcome::NobodyListens);
+    }
+
     /// Puts a newer roster in force.
     pub(crate) async fn adopt(&self, roster: Arc<Roster>) {
         self.log.write(|seen| seen.roster = Some(Arc::clone(&roster)));

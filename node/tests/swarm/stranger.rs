@@ -13,6 +13,7 @@ use muster_keys::Identity;
 use muster_roles::Roster;
 
 use super::node::PATIENCE;
+use super::tap::{Heard, Tapped};
 
 /// A libp2p node that speaks the hello protocol in bytes, and would like to gossip.
 pub(crate) struct Stranger {
@@ -31,6 +32,8 @@ pub(crate) struct Stranger {
     pub(crate) closed: bool,
     /// How often it was fetched from.
     pub(crate) fetches: usize,
+    /// Every byte that came over its connections, decrypted.
+    pub(crate) heard: Heard,
 }
 
 #[derive(NetworkBehaviour)]
@@ -88,16 +91,26 @@ impl request_response::Codec for Bytes {
 impl Stranger {
     /// Connects to a node as whoever the key says.
     pub(crate) async fn connect(identity: &Identity, node: &Multiaddr) -> Self {
+        Self::connect_for(identity, node, &["anything".to_owned()]).await
+    }
+
+    /// Connects to a node, wanting to hear these topics.
+    pub(crate) async fn connect_for(identity: &Identity, node: &Multiaddr, topics: &[String]) -> Self {
         let keypair = Keypair::ed25519_from_bytes(*identity.seed()).unwrap();
+        let heard = Heard::default();
+        let tap = heard.clone();
+        let secure = move |keypair: &Keypair| noise::Config::new(keypair).map(|noise| Tapped::new(noise, tap.clone()));
         let swarm = SwarmBuilder::with_existing_identity(keypair)
             .with_tokio()
-            .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
+            .with_tcp(tcp::Config::default(), secure, yamux::Config::default)
             .unwrap()
             .with_behaviour(|keypair| {
                 let hello = [(StreamProtocol::new("/muster/hello/1"), ProtocolSupport::Full)];
                 let signed = gossipsub::MessageAuthenticity::Signed(keypair.clone());
                 let mut gossip = gossipsub::Behaviour::new(signed, gossipsub::Config::default()).unwrap();
-                gossip.subscribe(&gossipsub::IdentTopic::new("anything")).unwrap();
+                for topic in topics {
+                    gossip.subscribe(&gossipsub::IdentTopic::new(topic)).unwrap();
+                }
                 Behaviour { hello: request_response::Behaviour::new(hello, Default::default()), gossip }
             })
             .unwrap()
@@ -112,6 +125,7 @@ impl Stranger {
             gossip_refused: false,
             closed: false,
             fetches: 0,
+            heard,
         };
         stranger.swarm.dial(node.clone()).unwrap();
         stranger.until("a connection", |stranger| stranger.swarm.network_info().num_peers() > 0).await;
@@ -171,10 +185,10 @@ impl Stranger {
                                 self.fetches += 1;
                                 Response::Documents(self.documents.clone())
                             }
-                            (Request::Hello(_), Some(hello)) => {
+                            (Request::Hello(_) | Request::News { .. }, Some(hello)) => {
                                 Response::Hello { hello: hello.clone(), admitted: true }
                             }
-                            (Request::Hello(_), None) => Response::Refused,
+                            _ => Response::Refused,
                         };
                         self.swarm.behaviour_mut().hello.send_response(channel, response.encode()).unwrap();
                     }

@@ -161,3 +161,65 @@ async fn forged_documents_are_asked_for_and_taken_by_nobody() {
     // Between the same two rosters one fetch was enough.
     assert_eq!(stranger.fetches, 1);
 }
+
+/// Everything by which a unit could be known: names, groups, keys, and what is said.
+fn secrets(unit: &Unit, said: &[u8]) -> Vec<Vec<u8>> {
+    let members = unit.roster.members();
+    let names = members.iter().map(|member| member.name.as_str().as_bytes().to_vec());
+    let groups = unit.roster.groups().map(|group| group.as_str().as_bytes().to_vec());
+    let keys = members.iter().map(|member| member.key.as_bytes().to_vec());
+    names.chain(groups).chain(keys).chain([said.to_vec(), unit.roster.unit_name().as_bytes().to_vec()]).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_all_the_bytes_that_reach_a_stranger_none_tells_of_a_name_a_group_or_a_record() {
+    let (node, unit) = node();
+    let address = node.address().await;
+    let member = Node::start(&identity(1, 2), unit.now(), std::slice::from_ref(&address));
+    member.meets(&node).await;
+    let topics: Vec<String> =
+        unit.roster.groups().map(|group| format!("/muster/1/{}/{group}", unit.roster.unit())).collect();
+    let said = b"nobody's business";
+    let connected = Instant::now();
+    let mut stranger = Stranger::connect_for(&identity(9, 9), &address, &topics).await;
+    stranger.answer(&Request::Hello(hello(&unit.roster, [7; 32]))).await;
+    stranger.answer(&Request::Fetch { have: Default::default() }).await;
+    member.says(&group("army"), said).await;
+    node.hears(said).await;
+    stranger.until_within(LIMIT - connected.elapsed(), "the end", |stranger| stranger.closed).await;
+    assert!(stranger.heard.len() > 100, "it has heard something: {}", stranger.heard.len());
+    for secret in secrets(&unit, said) {
+        assert!(!stranger.heard.contains(&secret), "{}", String::from_utf8_lossy(&secret));
+    }
+
+    // The same ear finds who is who where it is a member's.
+    let mut insider = Stranger::connect_for(&identity(1, 0), &address, &topics).await;
+    insider.answer(&Request::Fetch { have: Default::default() }).await;
+    for known in secrets(&unit, b"army") {
+        assert!(insider.heard.contains(&known), "{}", String::from_utf8_lossy(&known));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_in_step_say_hello_in_one_round_trip_and_less_than_a_kilobyte() {
+    let mut unit = Unit::found(1);
+    for member in 1..=9 {
+        unit.add_soldier(&format!("Army{member}"), "army", &identity(1, member));
+    }
+    let node = Node::start(&identity(1, 1), unit.now(), &[]);
+    let address = node.address().await;
+    let others: Vec<Node> =
+        (2..=8).map(|member| Node::start(&identity(1, member), unit.now(), std::slice::from_ref(&address))).collect();
+    for other in &others {
+        node.meets(other).await;
+    }
+    let mut peer = Stranger::connect(&identity(1, 9), &address).await;
+    let request = Request::Hello(hello(&unit.roster, unit.roster.digest()));
+    let response = peer.answer(&request).await;
+    let Ok(Response::Hello { hello: told, admitted: true }) = Response::decode(&response) else { panic!("not let in") };
+    assert_eq!(told.roster_digest, unit.roster.digest());
+    assert!((1..=7).contains(&told.peers.len()), "{}", told.peers.len());
+    let bytes = request.encode().len() + response.len();
+    assert!(bytes < 1024, "{bytes} bytes");
+    assert_eq!((peer.answers.len(), peer.fetches), (1, 0));
+}

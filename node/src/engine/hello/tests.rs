@@ -64,7 +64,16 @@ fn any_hello() -> impl Strategy<Value = Hello> {
 
 fn any_request() -> impl Strategy<Value = Request> {
     let have = btree_set(any::<[u8; 16]>().prop_map(DocumentId::from_bytes), 0..40);
-    prop_oneof![any_hello().prop_map(Request::Hello), have.prop_map(|have| Request::Fetch { have })]
+    let documents = vec(vec(any::<u8>(), 0..300), 0..4);
+    let name = "[A-Za-z0-9][A-Za-z0-9._-]{0,31}".prop_map(|name| name.parse().unwrap());
+    prop_oneof![
+        any_hello().prop_map(Request::Hello),
+        have.prop_map(|have| Request::Fetch { have }),
+        (any_hello(), documents).prop_map(|(hello, documents)| Request::News { hello, documents }),
+        (name, any::<[u8; 32]>())
+            .prop_map(|(name, bytes)| Request::Join { name, commitment: Commitment::from_bytes(bytes) }),
+        any::<[u8; 32]>().prop_map(|nonce| Request::Reveal { nonce: JoinNonce::from_bytes(nonce) }),
+    ]
 }
 
 fn any_response() -> impl Strategy<Value = Response> {
@@ -72,6 +81,10 @@ fn any_response() -> impl Strategy<Value = Response> {
     prop_oneof![
         (any_hello(), any::<bool>()).prop_map(|(hello, admitted)| Response::Hello { hello, admitted }),
         documents.prop_map(Response::Documents),
+        (any::<[u8; 16]>(), any::<[u8; 32]>()).prop_map(|(unit, nonce)| {
+            let (unit, nonce) = (UnitId::from_bytes(unit), JoinNonce::from_bytes(nonce));
+            Response::Waiting { unit, nonce }
+        }),
         Just(Response::Refused),
     ]
 }
@@ -219,4 +232,28 @@ fn documents_go_to_members_only_and_bring_them_up_to_date() {
     assert_eq!(roster.digest(), after.digest());
     let Response::Documents(everything) = answer_fetch(&after, &soldier, &BTreeSet::new()) else { panic!("refused") };
     assert_eq!(everything.len(), after.documents().count());
+}
+
+#[test]
+fn a_hello_tells_of_as_many_peers_as_keep_it_small() {
+    let (before, _) = unit(1, &identity(2).public());
+    let peer = |seed: u8| (identity(seed).public(), vec![vec![seed; 8], vec![seed; 10]]);
+    let mut hello = hello_of(&before);
+    let told = hello.tell_of((1..=32).map(peer));
+    assert!((4..32).contains(&told), "{told}");
+    assert_eq!(hello.peers.len(), told);
+    assert!(Request::Hello(hello.clone()).encode().len() <= MAX_HELLO_LEN);
+    // The answer, which says one thing more, too.
+    assert!(Response::Hello { hello, admitted: true }.encode().len() <= MAX_HELLO_LEN + 2);
+}
+
+#[test]
+fn news_are_what_is_new_and_little() {
+    let (before, after) = unit(1, &identity(2).public());
+    let news = news(&before, &after).unwrap();
+    assert_eq!(news.len(), 1);
+    let mut roster = before.clone();
+    roster.accept(&news[0], NOON).unwrap();
+    assert_eq!(roster.digest(), after.digest());
+    assert_eq!(super::news(&after, &after), None);
 }

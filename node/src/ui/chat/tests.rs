@@ -334,7 +334,7 @@ fn notices_are_short_lines_of_their_own() {
     let mut chat = chat(soldier("army"));
     let news = chat.on_event(Event::Notice(Notice::RosterUpdated { version: 7, members: 13 }));
     assert_eq!(printed(&news), ["-- new roster: version 7, 13 members"]);
-    for notice in [Notice::NoLongerMember, Notice::StoreFailed] {
+    for notice in [Notice::NoLongerMember { by: Vec::new(), at: None }, Notice::StoreFailed] {
         let outputs = chat.on_event(Event::Notice(notice));
         assert!(printed(&outputs)[0].starts_with("-- "));
     }

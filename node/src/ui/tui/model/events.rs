@@ -128,11 +128,12 @@ impl Model {
             }
             Notice::ClocksDiffer { .. } => self.warning = Some("clocks differ".to_owned()),
             Notice::StoreFailed => self.warning = Some("the store has failed".to_owned()),
-            Notice::NoLongerMember => self.warning = Some("not in the roster".to_owned()),
-            Notice::Missing { .. } | Notice::Arrived { .. } => {}
+            Notice::NoLongerMember { .. } => self.warning = Some("not in the roster".to_owned()),
+            Notice::Admitted { .. } | Notice::Removed { .. } => self.ask(Purpose::Own, Request::Members),
+            Notice::Missing { .. } | Notice::Arrived { .. } | Notice::JoinAsked(_) | Notice::Clash { .. } => {}
         }
         let weight = match notice {
-            Notice::StoreFailed | Notice::NoLongerMember => Weight::Refusal,
+            Notice::StoreFailed | Notice::NoLongerMember { .. } | Notice::Clash { .. } => Weight::Refusal,
             _ => Weight::News,
         };
         self.note(weight, wording::notice(notice, self.open.as_ref()));
