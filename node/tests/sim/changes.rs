@@ -20,6 +20,7 @@ fn changes_asked_for_at_once_are_made_one_upon_the_other_and_reach_everyone() {
     play(800..805, |seed| {
         let (roster, identities) = unit();
         let mut world = World::new(seed, &roster, identities, CALM);
+        world.tells_rosters = true;
         world.connect_all();
         let (chief, leader) = (of(&world, &Role::Commander), of(&world, &Role::Leader(group("army"))));
         for number in 10..14_u8 {
@@ -44,6 +45,7 @@ fn changes_asked_for_at_once_are_made_one_upon_the_other_and_reach_everyone() {
 fn a_leader_is_refused_what_is_not_its_own_and_nothing_changes() {
     let (roster, identities) = unit();
     let mut world = World::new(1, &roster, identities, CALM);
+    world.tells_rosters = true;
     world.connect_all();
     let leader = of(&world, &Role::Leader(group("army")));
     let navy = of(&world, &Role::Soldier(group("navy")));

@@ -86,7 +86,6 @@ enum Happening {
     Counted { node: usize, group: GroupId, tally: Tally },
     Sync { node: usize, input: SyncInput },
     Signed { node: usize, signed: Result<Vec<Vec<u8>>, EditError> },
-    Documents { node: usize, documents: Vec<Vec<u8>> },
 }
 
 /// One end of a stream: whose, by which name, and until when what it sends is on its way.
@@ -98,6 +97,8 @@ struct End {
 }
 
 pub struct World {
+    /// Whether nodes tell their neighbours of a roster that the others have not got.
+    pub tells_rosters: bool,
     /// The newest roster there is.
     roster: Arc<Roster>,
     pub nodes: Vec<SimNode>,
@@ -172,6 +173,7 @@ impl World {
             trace: DefaultHasher::new(),
             weather,
             queue: BTreeMap::new(),
+            tells_rosters: false,
             counter: 0,
             minds_listeners: false,
             nobody_listens: false,
@@ -397,7 +399,6 @@ impl World {
             }
             Happening::Sync { node, input } => self.feed(node, Input::Sync(input)),
             Happening::Signed { node, signed } => self.feed(node, Input::Signed(signed)),
-            Happening::Documents { node, documents } => self.feed(node, Input::Documents { documents }),
         }
     }
 
@@ -517,6 +518,12 @@ impl World {
 
     /// Neighbours with another roster fetch what they lack, as hellos have them do.
     fn tell_roster(&mut self, node: usize, roster: &Arc<Roster>) {
+        if !self.tells_rosters {
+            return;
+        }
+        if roster.version() > self.roster.version() {
+            self.roster = Arc::clone(roster);
+        }
         for other in self.nodes[node].neighbours.clone() {
             let theirs = self.nodes[other].state.roster();
             if theirs.digest() != roster.digest() && roster.member(&self.key(other)).is_some() {
