@@ -171,6 +171,12 @@ impl From<muster_roles::EditError> for CommandError {
     }
 }
 
+impl From<muster_roles::ProposalError> for CommandError {
+    fn from(error: muster_roles::ProposalError) -> Self {
+        Self::from_error(Kind::Failed, &error).with_hint(error.hint())
+    }
+}
+
 impl From<crate::disk::OpenError> for CommandError {
     fn from(error: crate::disk::OpenError) -> Self {
         let kind = match error {

@@ -4,7 +4,8 @@ mod key;
 mod lock;
 mod owner;
 mod peers;
-mod terminal;
+pub(crate) mod terminal;
+mod wipe;
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -16,6 +17,7 @@ use muster_roles::{Member, Roster, Timestamp};
 pub(crate) use self::key::HEADING;
 pub use self::key::KeyChoice;
 pub use self::lock::NodeLock;
+pub use self::wipe::Wiped;
 use crate::error::CommandError;
 
 /// The longest roster file that is read: a week's documents of a unit of thousands stay well below.
@@ -237,6 +239,26 @@ impl Home {
     fn unreadable(&self, path: &Path, error: &io::Error) -> CommandError {
         owner::refusal(&self.dir, error)
             .unwrap_or_else(|| CommandError::failed(format!("cannot read {}", path.display())).because(error))
+    }
+
+    /// Opens the home to sign in it: as [`Home::open`] does, but for a key that need not be a member's, since an
+    /// authority may have keys that lie in a safe.
+    ///
+    /// # Errors
+    /// When another process holds the home, or the roster or key cannot be used.
+    pub fn open_to_sign(
+        &self,
+        choice: &KeyChoice,
+        now: Timestamp,
+    ) -> Result<(Identity, Roster, NodeLock), CommandError> {
+        if !self.has_unit() {
+            return Err(self.no_unit());
+        }
+        let lock = self.lock()?;
+        let roster = self.read_roster(now)?;
+        let path = choice.file(self, &roster)?;
+        let identity = choice.unlock(muster_keys::load(&path)?, &path)?;
+        Ok((identity, roster, lock))
     }
 
     fn no_unit(&self) -> CommandError {

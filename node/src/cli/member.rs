@@ -3,9 +3,10 @@
 mod add;
 
 use clap::{Args, Subcommand};
-use muster_roles::{Member, Role};
+use muster_roles::{Edit, Member, Role};
 use serde::Serialize;
 
+use super::change::{self, ProposalArgs};
 use super::output::Output;
 use super::time;
 use crate::config::Settings;
@@ -36,6 +37,9 @@ pub(super) struct ListArgs {
 pub(super) struct RemoveArgs {
     /// Name of the member
     name: String,
+
+    #[command(flatten)]
+    proposal: ProposalArgs,
 }
 
 pub(super) fn run(settings: &Settings, command: MemberCommand, output: &mut Output) -> Result<(), CommandError> {
@@ -59,9 +63,16 @@ fn list(settings: &Settings, args: &ListArgs, output: &mut Output) -> Result<(),
 fn remove(settings: &Settings, args: &RemoveArgs, output: &mut Output) -> Result<(), CommandError> {
     let now = time::now();
     let (home, mut opened) = settings.open(Locking::Take, now)?;
-    let documents = muster_roles::remove_member(&opened.roster, &opened.identity, &args.name, now)?;
-    home.adopt(&mut opened.roster, &documents, now)?;
-    output.line(format_args!("Removed {}; the groups it could read have new keys.", args.name))
+    let edit = Edit::Remove { name: args.name.clone() };
+    let key = opened.roster.find(&args.name).map(|member| member.key);
+    if let Some(proposed) = change::make(&home, &mut opened, &edit, &args.proposal, now)? {
+        return proposed.tell(output);
+    }
+    output.line(format_args!("Removed {}; the groups it could read have new keys.", args.name))?;
+    if key.is_some_and(|key| opened.roster.charter().authority().keys().contains(&key)) {
+        output.line("Its key still speaks for the unit: put another in its place with `muster authority set`.")?;
+    }
+    Ok(())
 }
 
 /// A member as a program reads it.

@@ -1,6 +1,8 @@
 //! The command line: one file per command.
 
+mod authority;
 mod bundle;
+mod change;
 mod completions;
 mod config;
 mod demo;
@@ -16,6 +18,7 @@ mod start;
 mod stored;
 mod time;
 mod unit;
+mod wipe;
 
 use std::ffi::OsString;
 
@@ -70,11 +73,13 @@ enum Command {
     /// Add, list and remove members
     #[command(subcommand)]
     Member(member::MemberCommand),
-    /// Replace the group keys, so that what is said from now on needs the new ones
-    Rekey,
-    /// Show who is who
+    Rekey(rekey::RekeyArgs),
+    /// Show who is who, and sign changes with others
     #[command(subcommand)]
     Roster(roster::RosterCommand),
+    /// Show and change whose keys speak for the unit
+    #[command(subcommand)]
+    Authority(authority::AuthorityCommand),
     /// Start the node, and the chat at a terminal
     Start(start::StartArgs),
     Export(export::ExportArgs),
@@ -85,6 +90,7 @@ enum Command {
     /// Show what is set, and where it was set
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    Wipe(wipe::WipeArgs),
     #[command(hide = true)]
     Completions(completions::CompletionsArgs),
     #[command(hide = true)]
@@ -138,8 +144,9 @@ impl Cli {
         match command {
             Command::Unit(command) => unit::run(&settings, command, &mut output()),
             Command::Member(command) => member::run(&settings, command, &mut output()),
-            Command::Rekey => rekey::run(&settings, &mut output()),
+            Command::Rekey(args) => rekey::run(&settings, &args, &mut output()),
             Command::Roster(command) => roster::run(&settings, command, &mut output()),
+            Command::Authority(command) => authority::run(&settings, command, &mut output()),
             Command::Start(args) => start::run(&settings, args),
             Command::Export(args) => export::run(&settings, args, &mut output()),
             Command::Log(args) => log::run(&settings, &args),
@@ -148,6 +155,7 @@ impl Cli {
             Command::Completions(args) => completions::run(&args, &mut output()),
             Command::Man(args) => man::run(&args, &mut output()),
             Command::Doctor(args) => doctor::run(&settings, &args, &words, &mut output()),
+            Command::Wipe(args) => wipe::run(&settings, &args, &mut output()),
             Command::Demo(args) => demo::run(args, &mut output()),
         }
     }
@@ -156,7 +164,10 @@ impl Cli {
 impl Command {
     /// Whether it is carried out by what the home's `muster.toml` says; a broken file must not keep from the others.
     const fn takes_settings(&self) -> bool {
-        !matches!(self, Self::Completions(_) | Self::Config(_) | Self::Demo(_) | Self::Doctor(_) | Self::Man(_))
+        !matches!(
+            self,
+            Self::Completions(_) | Self::Config(_) | Self::Demo(_) | Self::Doctor(_) | Self::Man(_) | Self::Wipe(_)
+        )
     }
 }
 

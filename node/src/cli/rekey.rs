@@ -1,17 +1,31 @@
 //! `muster rekey`: new group keys.
 
+use clap::Args;
+use muster_roles::Edit;
+
+use super::change::{self, ProposalArgs};
 use super::output::Output;
 use super::time;
 use crate::config::Settings;
 use crate::error::CommandError;
 use crate::home::Locking;
 
-pub(super) fn run(settings: &Settings, output: &mut Output) -> Result<(), CommandError> {
+/// Replace the group keys, so that what is said from now on needs the new ones
+///
+/// The commander replaces those of every group, a leader those of its troop. A running node does it by itself once a day.
+#[derive(Debug, Args)]
+pub(super) struct RekeyArgs {
+    #[command(flatten)]
+    proposal: ProposalArgs,
+}
+
+pub(super) fn run(settings: &Settings, args: &RekeyArgs, output: &mut Output) -> Result<(), CommandError> {
     let now = time::now();
     let (home, mut opened) = settings.open(Locking::Take, now)?;
     let before = opened.roster.clone();
-    let documents = muster_roles::rekey(&opened.roster, &opened.identity, now)?;
-    home.adopt(&mut opened.roster, &documents, now)?;
+    if let Some(proposed) = change::make(&home, &mut opened, &Edit::Rekey, &args.proposal, now)? {
+        return proposed.tell(output);
+    }
     for group in opened.roster.groups() {
         let (old, new) = (before.versions_for(group).epoch, opened.roster.versions_for(group).epoch);
         if new != old {

@@ -1,5 +1,7 @@
 //! `muster roster`: who is who.
 
+mod sign;
+
 use clap::{Args, Subcommand};
 use muster_roles::{GroupId, Roster};
 use serde::Serialize;
@@ -14,6 +16,8 @@ use crate::error::CommandError;
 pub(super) enum RosterCommand {
     /// Show the unit, its groups and its members
     Show(ShowArgs),
+    /// Sign a change that others must sign too
+    Sign(sign::SignArgs),
 }
 
 #[derive(Debug, Args)]
@@ -24,7 +28,13 @@ pub(super) struct ShowArgs {
 }
 
 pub(super) fn run(settings: &Settings, command: RosterCommand, output: &mut Output) -> Result<(), CommandError> {
-    let RosterCommand::Show(args) = command;
+    match command {
+        RosterCommand::Show(args) => run_show(settings, &args, output),
+        RosterCommand::Sign(args) => sign::run(settings, &args, output),
+    }
+}
+
+fn run_show(settings: &Settings, args: &ShowArgs, output: &mut Output) -> Result<(), CommandError> {
     let roster = settings.home()?.read_roster(time::now())?;
     if args.json { output.json(&Shown::from(&roster)) } else { show(&roster, output) }
 }

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use muster_keys::Passphrase;
 
 /// Whether somebody is there to be asked: a script's input must never be waited for, nor eaten.
-pub(super) fn is_attended() -> bool {
+pub(crate) fn is_attended() -> bool {
     io::stdin().is_terminal()
 }
 
@@ -15,7 +15,7 @@ pub(super) fn ask_passphrase(prompt: &str) -> io::Result<Passphrase> {
 }
 
 /// Asks for a line; `None` at the end of input.
-pub(super) fn ask_line(prompt: &str) -> io::Result<Option<String>> {
+pub(crate) fn ask_line(prompt: &str) -> io::Result<Option<String>> {
     // On standard error, so that a command's output can be piped while its question is still seen.
     let mut stderr = io::stderr();
     write!(stderr, "{prompt}")?;

@@ -1,6 +1,7 @@
 //! The commands that work on a home folder, run as a person runs them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod authority;
 #[cfg(target_os = "linux")]
 mod doctor;
 mod ground;
@@ -13,3 +14,4 @@ mod settings;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod units;
+mod wiping;

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use muster_keys::{Identity, PublicKey};
-use muster_roles::{GroupId, MemberName, Role};
+use muster_roles::{Edit, GroupId, MemberName, Role};
 
+use crate::cli::change::{self, ProposalArgs};
 use crate::cli::output::Output;
 use crate::cli::time;
 use crate::config::Settings;
@@ -39,6 +40,9 @@ pub(in crate::cli) struct AddArgs {
     /// Folder to write the new home to; must be empty or not exist yet
     #[arg(long, env = "MUSTER_OUT", value_name = "DIR")]
     out: PathBuf,
+
+    #[command(flatten)]
+    proposal: ProposalArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -95,8 +99,9 @@ pub(super) fn run(settings: &Settings, args: &AddArgs, output: &mut Output) -> R
     check_free(&args.out)?;
     let now = time::now();
     let (home, mut opened) = settings.open(Locking::Take, now)?;
-    let documents =
-        muster_roles::add_member(&opened.roster, &opened.identity, args.name.clone(), role.clone(), key.public(), now)?;
+    let edit = Edit::Add { name: args.name.clone(), role: role.clone(), key: key.public() };
+    // Tried before anything is written: a change that is refused leaves no folder behind.
+    drop(muster_roles::draft(&opened.roster, &opened.identity, &edit, now)?);
 
     let handed_out = Home::new(&args.out);
     handed_out.create()?;
@@ -104,10 +109,17 @@ pub(super) fn run(settings: &Settings, args: &AddArgs, output: &mut Output) -> R
         muster_keys::create(&handed_out.role_key_path(), identity, args.name.as_str(), None)?;
     }
     // Kept here before the new home is whole: nobody must hold a roster that its signer has forgotten.
-    home.adopt(&mut opened.roster, &documents, now)?;
+    let proposed = change::make(&home, &mut opened, &edit, &args.proposal, now)?;
     handed_out.write_roster(&opened.roster).map_err(|error| unfinished(args, &error))?;
 
     let out = args.out.display();
+    if let Some(proposed) = proposed {
+        proposed.tell(output)?;
+        return output.line(format_args!(
+            "Once it is signed, copy roster.cbor from the home where it was signed last into {out}, and give {out} to the \
+             device."
+        ));
+    }
     output.line(format_args!("Added {}, {}.", args.name, role))?;
     match key {
         NewKey::Made(_) => output.line(format_args!("Give {out} to the device; there: muster --home {out} start")),
