@@ -1,6 +1,7 @@
 //! The store on disk: one redb file whose every commit is durable once the call has returned.
 
 mod carried;
+mod clean;
 mod error;
 mod marks;
 mod open;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 use muster_keys::PublicKey;
 use muster_roles::{GroupId, Roster, Timestamp};
-use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
+use redb::{ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 
 use crate::engine::policy::{Permitted, permit_record};
 use crate::engine::store::{Fate, Shed, Store, Stored};
@@ -21,6 +22,7 @@ use crate::engine::sync::SyncId;
 use crate::engine::wire::{Frame, RecordId};
 
 use self::carried::{Bytes, SIZES, drop_before, grow, shrink};
+use self::open::Opened;
 pub use error::{DiskError, OpenError, damaged_hint};
 pub use marks::Mark;
 pub use rows::Rows;
@@ -51,7 +53,7 @@ const LOWEST_ID: &[u8; 32] = &[0; 32];
 /// The store on disk; clones are handles to the same open file.
 #[derive(Clone, Debug)]
 pub struct Disk {
-    database: Arc<Database>,
+    database: Arc<Opened>,
 }
 
 impl Disk {
@@ -160,12 +162,12 @@ impl Disk {
     }
 
     fn read(&self) -> Result<ReadTransaction, DiskError> {
-        Ok(self.database.begin_read()?)
+        Ok(self.database.get()?.begin_read()?)
     }
 
     fn write(&self) -> Result<WriteTransaction, DiskError> {
         // Durability is redb's default, `Immediate`: a commit that has returned survives power loss.
-        Ok(self.database.begin_write()?)
+        Ok(self.database.get()?.begin_write()?)
     }
 }
 

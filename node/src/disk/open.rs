@@ -4,11 +4,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase, StorageBackend};
 
 use super::carried::SIZES;
+use super::clean;
 use super::marks::MARKS;
 use super::{Disk, DiskError, META, OUTBOX, OpenError, RECORDS, SEQS};
 
@@ -25,8 +27,8 @@ const SCHEMA_KEY: &str = "schema";
 impl Disk {
     /// Opens the store at `path`, which is made if there is none.
     ///
-    /// The whole file is checked against its checksums, and a commit that a crash cut short is rolled back. Whoever
-    /// calls holds the lock of the home that the file is in.
+    /// Unless it was closed in good order and is as it was left, the whole file is checked against its checksums, and a
+    /// commit that a crash cut short is rolled back. Whoever calls holds the lock of the home that the file is in.
     ///
     /// # Errors
     /// [`OpenError`]; what cannot be opened is never replaced.
@@ -35,8 +37,9 @@ impl Disk {
         if !path.try_exists().map_err(failed)? {
             create(path)?;
         }
-        let database = builder().open(path).map_err(|error| OpenError::from_redb(path, error))?;
-        Self::checked(path, database)
+        let (checked, now) = (clean::take(path), SystemTime::now());
+        let database = builder(checked.is_none()).open(path).map_err(|error| OpenError::from_redb(path, error))?;
+        Self::whole(path, database, Some((path.to_owned(), checked.unwrap_or(now))))
     }
 
     /// Opens the store that `backend` holds, or makes one if it is empty; errors call it `name`.
@@ -45,18 +48,19 @@ impl Disk {
     /// [`OpenError`], as with [`Disk::open`].
     pub fn with_backend(name: &Path, backend: impl StorageBackend) -> Result<Self, OpenError> {
         let empty = backend.len().map_err(|source| OpenError::Io { path: name.to_owned(), source })? == 0;
-        let database = builder().create_with_backend(backend).map_err(|error| OpenError::from_redb(name, error))?;
+        let database = builder(true).create_with_backend(backend).map_err(|error| OpenError::from_redb(name, error))?;
         if empty {
             lay_out(&database).map_err(|error| OpenError::from_disk(name, error))?;
         }
-        Self::checked(name, database)
+        Self::whole(name, database, None)
     }
 
-    fn checked(path: &Path, database: Database) -> Result<Self, OpenError> {
+    /// Takes in a database that is whole, if it is a store; `mark` is its file, and when that was last checked.
+    fn whole(path: &Path, database: Database, mark: Option<(PathBuf, SystemTime)>) -> Result<Self, OpenError> {
         let found = schema(&database).map_err(|error| OpenError::from_disk(path, error))?;
         let path = || path.to_owned();
         match found {
-            Some(SCHEMA_VERSION) => Ok(Self { database: Arc::new(database) }),
+            Some(SCHEMA_VERSION) => Ok(Self { database: Arc::new(Opened { database: Some(database), mark }) }),
             Some(found) if found > SCHEMA_VERSION => {
                 Err(OpenError::NewerSchema { path: path(), found, known: SCHEMA_VERSION })
             }
@@ -72,12 +76,40 @@ impl Disk {
     }
 }
 
-fn builder() -> Builder {
+/// An open database that is closed, and marked as closed in good order, when its last handle goes.
+#[derive(Debug)]
+pub(super) struct Opened {
+    /// There until then.
+    database: Option<Database>,
+    mark: Option<(PathBuf, SystemTime)>,
+}
+
+impl Opened {
+    pub(super) fn get(&self) -> Result<&Database, DiskError> {
+        self.database.as_ref().ok_or(DiskError::Storage(redb::Error::DatabaseClosed))
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        let Some(database) = self.database.take() else { return };
+        if let Err(error) = database.close() {
+            return tracing::warn!(%error, "the store was not closed in good order");
+        }
+        if let Some((path, checked)) = &self.mark
+            && let Err(error) = clean::leave(path, *checked)
+        {
+            tracing::debug!(%error, "the store could not be marked as closed in good order");
+        }
+    }
+}
+
+fn builder(check: bool) -> Builder {
     let mut builder = Database::builder();
     builder
         .set_cache_size(CACHE_BYTES)
         // Without it redb trusts a file that was closed cleanly, and may panic where a disk has damaged it since.
-        .set_check_integrity_on_open(true);
+        .set_check_integrity_on_open(check);
     builder
 }
 
@@ -88,7 +120,7 @@ fn create(path: &Path) -> Result<(), OpenError> {
     remove_if_there(&fresh).map_err(failed)?;
     let file = new_private_file(&fresh).map_err(failed)?;
     let made = FileBackend::new(file)
-        .and_then(|backend| builder().create_with_backend(backend))
+        .and_then(|backend| builder(true).create_with_backend(backend))
         .map_err(|error| OpenError::from_redb(path, error))
         .and_then(|database| {
             lay_out(&database).map_err(|error| OpenError::from_disk(path, error))?;

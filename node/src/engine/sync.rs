@@ -132,7 +132,9 @@ impl Sync {
 
     /// Takes in the names of what the store held of a group when the node started.
     pub(super) fn indexed(&mut self, group: &GroupId, names: Vec<SyncId>) -> Vec<SyncEffect> {
-        self.stored(group, names);
+        if let Some(index) = self.indexes.get_mut(group) {
+            index.fill(names);
+        }
         self.indexed.insert(group.clone());
         self.open_due()
     }

@@ -113,6 +113,28 @@ fn no_damage_to_the_file_makes_the_store_panic_or_lie() {
     assert!(refused > 60, "{refused} of 120 were noticed");
 }
 
+#[test]
+fn a_store_is_marked_as_left_in_good_order_only_while_it_is() {
+    let place = Place::holding(&Unit::found().army_talk(3));
+    let mark = place.path.with_extension("redb.clean");
+    assert!(mark.exists());
+    let disk = place.open();
+    assert!(!mark.exists(), "an open store may be cut off at any time");
+    let handle = disk.clone();
+    drop(disk);
+    assert!(!mark.exists(), "it is still open");
+    drop(handle);
+    assert!(mark.exists());
+    // Whoever changes the file, its length and its time of writing, or only what is in it: it is checked.
+    let mut bytes = fs::read(&place.path).unwrap();
+    let (at, _) = bytes.iter().enumerate().rfind(|(_, byte)| **byte != 0).unwrap();
+    bytes[at] ^= 1;
+    fs::write(&place.path, &bytes).unwrap();
+    if let Ok(disk) = Disk::open(&place.path) {
+        assert_eq!(ids_in(&disk, "army").len(), 3, "damage that was not noticed did none");
+    }
+}
+
 /// Puts an entry into the table of records that no muster would.
 fn plant(path: &Path, key: (&str, u64, &[u8; 32]), bytes: &[u8]) {
     let table = TableDefinition::<(&str, u64, &[u8; 32]), (u64, &[u8])>::new("records");
@@ -156,5 +178,8 @@ fn a_store_that_was_being_made_when_the_power_went_is_made_anew() {
     drop(place.open());
     let left: Vec<_> =
         fs::read_dir(place.path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left, ["muster.redb"]);
+    assert_eq!(
+        left.iter().filter(|name| !name.to_str().unwrap().ends_with(".clean")).collect::<Vec<_>>(),
+        ["muster.redb"]
+    );
 }

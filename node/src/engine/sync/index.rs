@@ -103,6 +103,16 @@ impl Index {
         }
     }
 
+    /// Takes in all names that a store holds, which is how an index begins; kept as they are if they are sorted, as a
+    /// store gives them.
+    pub fn fill(&mut self, mut names: Vec<SyncId>) {
+        if !self.is_empty() || !names.is_sorted_by(|one, next| one < next) {
+            return self.extend(names);
+        }
+        names.shrink_to_fit();
+        self.names = names;
+    }
+
     /// Merges late names with the others.
     pub(super) fn settle(&mut self) {
         if !self.late.is_empty() {
