@@ -8,6 +8,7 @@ mod config;
 mod demo;
 mod doctor;
 mod export;
+mod first_run;
 mod log;
 mod man;
 mod member;

@@ -1,6 +1,6 @@
 //! `muster start`: the node, with a chat at the terminal, plain lines for scripts, or nobody at all.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use libp2p::Multiaddr;
 use muster_roles::{Roster, Timestamp};
 use tokio::sync::{mpsc, watch};
 
+use super::first_run::{self, Led};
 use crate::config::Settings;
 use crate::control::{Event, Node, SCREEN_QUEUE_LEN, Told, attend};
 use crate::disk::Disk;
@@ -69,6 +70,12 @@ enum Screen {
 }
 
 pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandError> {
+    if args.is_attended() {
+        let home = settings.home()?;
+        if !home.has_unit() && first_run::lead(settings, &home)? == Led::NotYet {
+            return Ok(());
+        }
+    }
     // The device's clock may be wrong; what is too old is dropped once the unit's time is known.
     let (home, opened) = settings.open(Locking::Take, Timestamp::ZERO)?;
     let screen = args.screen();
@@ -123,6 +130,11 @@ pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandErr
 }
 
 impl StartArgs {
+    /// Whether somebody sits at the terminal who can be asked.
+    fn is_attended(&self) -> bool {
+        !self.headless && io::stdin().is_terminal() && io::stdout().is_terminal()
+    }
+
     fn screen(&self) -> Screen {
         match (self.headless, self.plain || !ui::suits_full_screen()) {
             (true, _) => Screen::Headless,

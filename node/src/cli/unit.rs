@@ -30,11 +30,11 @@ pub(super) enum UnitCommand {
 pub(super) struct CreateArgs {
     /// Name of the unit, such as "1st Brigade"
     #[arg(long, env = "MUSTER_NAME")]
-    name: UnitName,
+    pub(super) name: UnitName,
 
     /// Name of the commander in the chat
     #[arg(long, env = "MUSTER_CHIEF", value_name = "NAME")]
-    chief: MemberName,
+    pub(super) chief: MemberName,
 
     /// A troop, and the letter that brings the commander to its group; once for each
     #[arg(
@@ -44,7 +44,7 @@ pub(super) struct CreateArgs {
         value_delimiter = ',',
         default_values = ["navy:n", "airforce:a", "army:r"],
     )]
-    groups: Vec<TroopDef>,
+    pub(super) groups: Vec<TroopDef>,
 }
 
 pub(super) fn run(settings: &Settings, command: UnitCommand, output: &mut Output) -> Result<(), CommandError> {
@@ -55,14 +55,18 @@ pub(super) fn run(settings: &Settings, command: UnitCommand, output: &mut Output
 }
 
 fn create(settings: &Settings, args: &CreateArgs, output: &mut Output) -> Result<(), CommandError> {
-    let home = settings.home()?;
+    establish(settings, &settings.home()?, args)?.into_iter().try_for_each(|line| output.line(line))
+}
+
+/// Founds a unit in a home that has none, and returns what there is to say about it.
+pub(super) fn establish(settings: &Settings, home: &Home, args: &CreateArgs) -> Result<Vec<String>, CommandError> {
     home.create()?;
     let _lock = home.lock()?;
     if home.has_unit() {
         return Err(CommandError::failed(format!("{} already has a unit", home.dir().display()))
             .with_hint("name another folder with --home, or see this one with `muster roster show`".to_owned()));
     }
-    let chief = Chief::find(settings, &home)?;
+    let chief = Chief::find(settings, home)?;
     let roster = found(&args.name, &args.chief, &args.groups, &chief.identity)?;
     // The key first: a roster whose commander's key never reached the disk would be of no use to anybody.
     if chief.is_new {
@@ -70,12 +74,11 @@ fn create(settings: &Settings, args: &CreateArgs, output: &mut Output) -> Result
         muster_keys::create(&home.role_key_path(), &chief.identity, args.chief.as_str(), passphrase.as_ref())?;
     }
     home.write_roster(&roster).map_err(|error| CommandError::failed("the roster was not written").because(&error))?;
-    output.line(format_args!("Founded {} in {}.", roster.unit_name(), home.dir().display()))?;
-    output.line(format_args!("Its words, to compare by voice: {}", roster.unit().words()))?;
-    output.line(format_args!(
-        "Next: muster --home {} member add NAME --role leader --troop TROOP --out DIR",
-        home.dir().display()
-    ))
+    Ok(vec![
+        format!("Founded {} in {}.", roster.unit_name(), home.dir().display()),
+        format!("Its words, to compare by voice: {}", roster.unit().words()),
+        format!("Next: muster --home {} member add NAME --role leader --troop TROOP --out DIR", home.dir().display()),
+    ])
 }
 
 /// The commander's role key: the one that lies in the home, or a new one.
@@ -94,7 +97,7 @@ impl Chief {
 }
 
 /// Signs the first roster of a unit.
-fn found(
+pub(super) fn found(
     name: &UnitName,
     chief: &MemberName,
     groups: &[TroopDef],

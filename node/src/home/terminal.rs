@@ -10,7 +10,7 @@ pub(crate) fn is_attended() -> bool {
 }
 
 /// Asks for a passphrase, which is not shown while it is typed.
-pub(super) fn ask_passphrase(prompt: &str) -> io::Result<Passphrase> {
+pub(crate) fn ask_passphrase(prompt: &str) -> io::Result<Passphrase> {
     rpassword::prompt_password(prompt).map(Passphrase::from)
 }
 

@@ -111,3 +111,60 @@ fn with_no_role_key_the_person_chooses_among_those_that_are_there() {
     assert!(shown.starts_with(offered), "{shown}");
     assert!(shown.contains("heads: epoch 2"), "{shown}");
 }
+
+const CHOICE: &str = "Number, or Enter to leave: ";
+
+#[test]
+fn the_first_start_founds_a_unit_and_opens_its_chat() {
+    let ground = Ground::new();
+    let (code, shown) = at_terminal(
+        &ground,
+        "--home first start --plain --no-mdns --listen /ip4/127.0.0.1/tcp/0",
+        &[
+            (CHOICE, "1\n"),
+            ("Name of the unit, such as 1st Brigade: ", "1st Brigade\n"),
+            ("Your name in the chat [Chief]: ", "General Chief\n"),
+            ("Your name in the chat [Chief]: ", "\n"),
+            ("[navy:n airforce:a army:r]: ", "\n"),
+            ("-- listening on ", "logmeout\n"),
+        ],
+    );
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("\"General Chief\" is not a member name"), "{shown}");
+    assert!(shown.contains("Founded 1st Brigade in first."), "{shown}");
+    assert!(ground.muster("--home first member list").done().contains("Chief  commander"));
+}
+
+#[test]
+fn leaving_the_first_start_or_breaking_it_off_leaves_things_as_they_were() {
+    let ground = Ground::new();
+    let (code, shown) = at_terminal(&ground, "--home first start", &[(CHOICE, "\n")]);
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("Nothing was changed."), "{shown}");
+    let at_a_question = [(CHOICE, "1\n"), ("such as 1st Brigade: ", "1st Brigade\n"), ("[Chief]: ", "\u{3}")];
+    let (code, shown) = at_terminal(&ground, "--home first start", &at_a_question);
+    assert_eq!(code, 130, "ended by Ctrl-C: {shown}");
+    assert!(!ground.path("first").exists());
+}
+
+#[test]
+fn the_first_start_finds_a_home_that_was_handed_out() {
+    let ground = Ground::with_unit();
+    ground.muster("--home chief member add Army1 --role leader --troop army --out army1").done();
+    let (code, shown) = at_terminal(
+        &ground,
+        "--home first start --plain --no-mdns --listen /ip4/127.0.0.1/tcp/0",
+        &[(CHOICE, "1\n"), ("-- listening on ", "logmeout\n")],
+    );
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("1  I am Army1, leader of army of Brigade: take the home in "), "{shown}");
+    assert!(shown.contains("-- Army1 of Brigade"), "{shown}");
+}
+
+#[test]
+fn with_nobody_to_ask_a_start_in_an_empty_home_is_refused_with_a_hint() {
+    let ground = Ground::new();
+    let told = ground.muster("--home first start").refused(1);
+    assert!(told.starts_with("error: no unit in first\nhint: found one with `muster unit create"), "{told}");
+    assert!(!ground.path("first").exists());
+}
