@@ -6,8 +6,10 @@ mod unit;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::Command;
+use std::time::Instant;
 
-use unit::{CHIEF, Node, Rank, Unit};
+use unit::{CHIEF, Node, PATIENCE, Rank, Unit, poll_until, start_args};
 
 /// A commander's node and others that dial it, once each is connected to all the others.
 fn chief_and(unit: &Unit, names: &[&str]) -> (Node, Vec<Node>) {
@@ -178,4 +180,33 @@ fn a_headless_node_carries_on_without_input() {
     army1.expect_in_reach(1);
     army1.say("is anybody awake?");
     chief.expect("[army] Army1: is anybody awake?");
+}
+
+#[test]
+fn nothing_that_is_said_gets_into_the_output_of_a_node_without_a_screen() {
+    let unit = Unit::found();
+    unit.admit("Army1", Rank::Soldier("army"));
+    let mut army1 = unit.start("Army1", &[]);
+    let address = army1.address();
+    let (mut nodes, mut outputs) = (0, String::new());
+    let heard = poll_until(Instant::now() + PATIENCE, || {
+        let mut args = start_args(&[&address]);
+        args.push("--headless");
+        let mut chief = Node::spawn(CHIEF, &mut unit.command(CHIEF, args));
+        nodes += 1;
+        if nodes == 1 {
+            army1.expect_in_reach(1);
+            army1.say("for your eyes only");
+            army1.expect("[army] Army1 (me): for your eyes only");
+        } else {
+            army1.expect_end("1 member in reach");
+        }
+        assert!(Command::new("kill").arg(chief.id().to_string()).status().unwrap().success());
+        assert!(chief.wait_end().success(), "{}", chief.transcript());
+        outputs += &chief.transcript();
+        unit.run_ok(CHIEF, ["log", "army"]).contains("for your eyes only").then_some(())
+    });
+    assert!(heard.is_some(), "{outputs}");
+    assert!(outputs.contains("node starts"), "it says what it does: {outputs}");
+    assert!(!outputs.contains("for your eyes only"), "{outputs}");
 }

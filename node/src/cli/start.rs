@@ -25,7 +25,7 @@ const DEFAULT_LISTEN: [&str; 2] = ["/ip4/0.0.0.0/tcp/0", "/ip4/0.0.0.0/udp/0/qui
 
 #[derive(Debug, Args)]
 pub(super) struct StartArgs {
-    /// Run without a chat, until told to end; lines on standard input are still taken if it stays open
+    /// Run without a screen, until told to end; with --plain, lines are taken and shown past the end of input too
     #[arg(long, env = "MUSTER_HEADLESS")]
     headless: bool,
 
@@ -66,7 +66,9 @@ enum Screen {
     Chat,
     Plain,
     /// Plain, and the end of input does not end the node.
-    Headless,
+    PlainToTheEnd,
+    /// None: what is said must not get into the log of whatever runs the node.
+    Nobody,
 }
 
 pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandError> {
@@ -79,7 +81,10 @@ pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandErr
     // The device's clock may be wrong; what is too old is dropped once the unit's time is known.
     let (home, opened) = settings.open(Locking::Take, Timestamp::ZERO)?;
     let screen = args.screen();
-    let log_to = if screen == Screen::Headless { LogTo::Stderr } else { LogTo::File(&home.log_path()) };
+    let log_to = match screen {
+        Screen::PlainToTheEnd | Screen::Nobody => LogTo::Stderr,
+        Screen::Chat | Screen::Plain => LogTo::File(&home.log_path()),
+    };
     log::init(log_to, &settings.log_level)?;
     let disk = Disk::open(&home.database_path())?;
     let Opened { identity, roster, member, lock: _lock } = opened;
@@ -136,10 +141,11 @@ impl StartArgs {
     }
 
     fn screen(&self) -> Screen {
-        match (self.headless, self.plain || !ui::suits_full_screen()) {
-            (true, _) => Screen::Headless,
-            (false, true) => Screen::Plain,
-            (false, false) => Screen::Chat,
+        match (self.headless, self.plain) {
+            (true, true) => Screen::PlainToTheEnd,
+            (true, false) => Screen::Nobody,
+            (false, false) if ui::suits_full_screen() => Screen::Chat,
+            (false, _) => Screen::Plain,
         }
     }
 
@@ -153,6 +159,10 @@ impl StartArgs {
 }
 
 async fn show(screen: Screen, node: Node) -> io::Result<()> {
+    if screen == Screen::Nobody {
+        node.ended().await;
+        return Ok(());
+    }
     let (asks, asked) = mpsc::channel(SCREEN_QUEUE_LEN);
     let (told, events) = mpsc::channel(SCREEN_QUEUE_LEN);
     let event = |told: Result<Arc<Told>, Event>| told.map_or_else(|answer| answer, |told| told.event.clone());
@@ -160,7 +170,8 @@ async fn show(screen: Screen, node: Node) -> io::Result<()> {
     match screen {
         Screen::Chat => ui::run_full(asks, events).await,
         Screen::Plain => ui::run_plain(asks, events, false).await,
-        Screen::Headless => ui::run_plain(asks, events, true).await,
+        Screen::PlainToTheEnd => ui::run_plain(asks, events, true).await,
+        Screen::Nobody => Ok(()),
     }
 }
 

@@ -168,6 +168,11 @@ impl Node {
         Ok(answer)
     }
 
+    /// Waits until the node takes no more calls.
+    pub async fn ended(&self) {
+        self.calls.closed().await;
+    }
+
     /// Listens to what happens.
     ///
     /// # Errors

@@ -117,6 +117,10 @@ fn homes_of_another_unit_and_lists_that_make_no_sense_are_refused() {
     let before = contents(&ground);
     let complaint = ground.muster(&RAISE.replace("Brigade", "Other")).refused(1);
     assert!(complaint.starts_with("error: homes/hq is of another unit: Brigade\n"), "{complaint}");
+    let foreign = "unit raise --name Brigade --homes homes hq2=Chief:commander a2=Army9:soldier:army";
+    let complaint = ground.muster(foreign).err;
+    assert!(complaint.starts_with("error: homes/a2 is of another unit: Brigade\n"), "{complaint}");
+    fs::remove_dir_all(ground.path("homes/hq2")).unwrap();
     for bad in ["h2=Chief2:commander", "a2=Army9:soldier:army", "a9=Army2:soldier:army", "a9=Army9:soldier"] {
         ground.muster(&format!("{RAISE} {bad}")).refused(2);
     }

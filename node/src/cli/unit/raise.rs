@@ -153,12 +153,7 @@ impl Unit {
         if home.is_whole()? {
             let roster = home.read_roster(time::now())?;
             if roster.unit_name() != args.name.as_str() {
-                return Err(CommandError::failed(format!(
-                    "{} is of another unit: {}",
-                    home.dir().display(),
-                    roster.unit_name()
-                ))
-                .with_hint("name another folder with --homes".to_owned()));
+                return Err(another_unit(&home, &roster));
             }
             return Ok(Self { home, roster, chief: None });
         }
@@ -188,6 +183,10 @@ impl Unit {
     ) -> Result<bool, CommandError> {
         let name = &post.name;
         if home.is_whole()? && self.roster.find(name.as_str()).is_none() {
+            let theirs = home.read_roster(time::now())?;
+            if theirs.unit() != self.roster.unit() {
+                return Err(another_unit(home, &theirs));
+            }
             let dir = home.dir().display();
             output.line(format_args!("{name} is not in the unit any more: {dir} is left as it is."))?;
             return Ok(true);
@@ -256,6 +255,12 @@ fn public_key(home: &Home) -> Result<Option<PublicKey>, CommandError> {
         return Ok(None);
     }
     Ok(Some(muster_keys::load(&path)?.public()))
+}
+
+/// Another unit's home lies in the folder.
+fn another_unit(home: &Home, roster: &Roster) -> CommandError {
+    CommandError::failed(format!("{} is of another unit: {}", home.dir().display(), roster.unit_name()))
+        .with_hint("name another folder, or move that home away".to_owned())
 }
 
 /// The member is in the unit, but its home is not the one that it was given.
