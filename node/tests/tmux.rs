@@ -398,3 +398,38 @@ fn a_terminal_that_cannot_place_its_cursor_gets_plain_lines() {
     terminal.press("C-d");
     terminal.expect_end();
 }
+
+#[test]
+fn the_first_start_leads_from_an_empty_home_into_the_chat() {
+    let unit = Unit::found();
+    let terminal = Terminal::open(&unit, "New", &chat_command(&[]));
+    let screen = terminal.expect_last("Number, or Enter to leave:");
+    assert!(count(&screen, "No unit in ") == 1 && count(&screen, "1  ") == 1, "{screen:#?}");
+    // The folder in which it runs holds the commander's home, which is offered first; a new unit comes after it.
+    assert_eq!(count(&screen, "1  I am Chief, commander of 1st Brigade: take the home in "), 1, "{screen:#?}");
+    terminal.say("2");
+    terminal.expect_last("Name of the unit, such as 1st Brigade:");
+    terminal.say("2nd Brigade");
+    terminal.expect_last("Your name in the chat [Chief]:");
+    terminal.say("Boss");
+    terminal.expect_last("Troops, each with a letter [navy:n airforce:a army:r]:");
+    terminal.press("Enter");
+    terminal.expect_last("heads>");
+    terminal.say("I am alone here.");
+    terminal.expect("Boss (me): I am alone here.");
+    terminal.say("logmeout");
+    terminal.expect_end();
+    assert!(unit.run_ok("New", ["roster", "show"]).contains("2nd Brigade"));
+}
+
+#[test]
+fn a_first_start_that_is_left_with_ctrl_d_leaves_no_home() {
+    let unit = Unit::found();
+    let terminal = Terminal::open(&unit, "New", &chat_command(&[]));
+    terminal.expect_last("Number, or Enter to leave:");
+    terminal.say("2");
+    terminal.expect_last("Name of the unit, such as 1st Brigade:");
+    terminal.press("C-d");
+    terminal.expect_end();
+    assert!(!unit.home("New").exists());
+}

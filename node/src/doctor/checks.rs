@@ -241,6 +241,11 @@ fn dialled(facts: &Facts) -> Vec<Finding> {
             format!("this device has no way to the network of {address}"),
             "give it an address in that network, or a route to it",
         )),
+        Outcome::NoName => Some(Finding::problem(
+            "dial",
+            format!("the name in {address} is not known here"),
+            "give the address itself, /ip4/…, or see to it that this device can look names up",
+        )),
         Outcome::Untried => None,
     };
     facts.dialled.iter().filter_map(told).collect()

@@ -135,6 +135,8 @@ pub enum Outcome {
     Silence,
     /// There is no way to that network.
     NoWay,
+    /// Nobody knows the name in it.
+    NoName,
     /// Not tried: what is no TCP address says nothing by itself.
     Untried,
 }

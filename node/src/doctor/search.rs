@@ -1,7 +1,9 @@
 //! Looking for nodes once, as a node does that starts: a question by multicast DNS, and who answers within two seconds.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream, ToSocketAddrs, UdpSocket};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use libp2p::multiaddr::Protocol;
@@ -22,6 +24,9 @@ const LISTEN_FOR: Duration = Duration::from_secs(2);
 
 /// How long a connection may take; on a local network it takes milliseconds.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long a name may take to be looked up; a resolver that is not there takes much longer to be given up by the system.
+const LOOK_UP_LIMIT: Duration = Duration::from_secs(4);
 
 /// The longest packet of multicast DNS (RFC 6762, section 17).
 const MAX_PACKET_LEN: usize = 9000;
@@ -60,15 +65,47 @@ pub(super) fn search(interfaces: &[Interface], me: Option<PeerId>, name: impl Fn
 
 /// Tries whether anybody takes a connection at an address.
 pub(super) fn connect(address: &Multiaddr) -> Outcome {
-    let Some((ip, port)) = tcp_at(address).filter(|(_, port)| *port != 0) else { return Outcome::Untried };
-    match TcpStream::connect_timeout(&SocketAddr::new(ip, port), CONNECT_LIMIT) {
+    let places = match tcp_at(address) {
+        Some((_, 0)) => return Outcome::Untried,
+        Some((ip, port)) => vec![SocketAddr::new(ip, port)],
+        None => match named(address) {
+            Some((name, port)) => looked_up(name, port),
+            None => return Outcome::Untried,
+        },
+    };
+    // The name may be that of several devices; one that answers is enough.
+    let outcomes = places.iter().take(MAX_TRIED).map(|place| match TcpStream::connect_timeout(place, CONNECT_LIMIT) {
         Ok(_) => Outcome::Taken,
         Err(error) => match error.kind() {
             io::ErrorKind::ConnectionRefused => Outcome::Refused,
             io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => Outcome::NoWay,
             _ => Outcome::Silence,
         },
+    });
+    outcomes.reduce(|best, next| if best == Outcome::Taken { best } else { next }).unwrap_or(Outcome::NoName)
+}
+
+/// The name and port that a TCP address by name has.
+fn named(address: &Multiaddr) -> Option<(String, u16)> {
+    let mut parts = address.iter();
+    match (parts.next()?, parts.next()?) {
+        (Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name), Protocol::Tcp(port)) if port != 0 => {
+            Some((name.into_owned(), port))
+        }
+        _ => None,
     }
+}
+
+/// What a name stands for; nothing, where that does not come in time.
+fn looked_up(name: String, port: u16) -> Vec<SocketAddr> {
+    let (found_tx, found) = mpsc::sync_channel(1);
+    // The system's look-up cannot be broken off: a thread that is late ends with the process.
+    thread::spawn(move || {
+        let places: Vec<SocketAddr> = (name, port).to_socket_addrs().map(Iterator::collect).unwrap_or_default();
+        // Nobody waits any more where this fails.
+        drop(found_tx.send(places));
+    });
+    found.recv_timeout(LOOK_UP_LIMIT).unwrap_or_default()
 }
 
 /// Whether any of a node's addresses takes a connection; nothing, where none could be tried.

@@ -39,6 +39,8 @@ fn a_port_that_takes_connections_is_told_from_one_that_does_not() {
     let port = listener.local_addr().unwrap().port();
     let address: Multiaddr = format!("/ip4/127.0.0.1/tcp/{port}").parse().unwrap();
     assert_eq!(connect(&address), Outcome::Taken);
+    let named: Multiaddr = format!("/dns4/localhost/tcp/{port}").parse().unwrap();
+    assert_eq!(connect(&named), Outcome::Taken);
     drop(listener);
     assert_eq!(connect(&address), Outcome::Refused);
     assert_eq!(connect(&"/ip4/127.0.0.1/udp/4001/quic-v1".parse().unwrap()), Outcome::Untried);
