@@ -66,7 +66,12 @@ pub struct Message {
     pub text: Text,
     /// How far it has come, if this device's own member wrote it.
     pub delivery: Option<Delivery>,
+    /// Whether it came only after its author had been removed, though it is dated before: perhaps back-dated.
+    pub from_removed: bool,
 }
+
+/// What stands behind a message that came after its author had been removed.
+pub(crate) const FROM_REMOVED: &str = " (late, of a removed member)";
 
 impl Message {
     /// Tells whether this device's own member wrote it.
@@ -93,7 +98,8 @@ impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let me = if self.is_mine() { " (me)" } else { "" };
         let waiting = if self.is_waiting() { " (waiting)" } else { "" };
-        write!(f, "{}{me}: {}{waiting}", self.author, self.text)
+        let removed = if self.from_removed { FROM_REMOVED } else { "" };
+        write!(f, "{}{me}: {}{removed}{waiting}", self.author, self.text)
     }
 }
 
@@ -112,6 +118,7 @@ impl From<Row> for Message {
             received_ms: row.received_ms(),
             text: row.text().clone(),
             delivery,
+            from_removed: row.is_from_removed(),
         }
     }
 }
@@ -129,14 +136,16 @@ struct Fields {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     delivery: Option<Delivery>,
     received_ms: u64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    from_removed: bool,
     position: Position,
 }
 
 impl From<Message> for Fields {
     fn from(message: Message) -> Self {
         let (time, mine, position) = (rfc3339(message.time), message.is_mine(), message.position());
-        let Message { id, group, author, received_ms, text, delivery, .. } = message;
-        Self { id, group, author, time, text, mine, delivery, received_ms, position }
+        let Message { id, group, author, received_ms, text, delivery, from_removed, .. } = message;
+        Self { id, group, author, time, text, mine, delivery, received_ms, from_removed, position }
     }
 }
 
@@ -144,11 +153,11 @@ impl TryFrom<Fields> for Message {
     type Error = PositionError;
 
     fn try_from(fields: Fields) -> Result<Self, PositionError> {
-        let Fields { id, group, author, text, delivery, received_ms, position, .. } = fields;
+        let Fields { id, group, author, text, delivery, received_ms, from_removed, position, .. } = fields;
         if position.id != id {
             return Err(PositionError);
         }
-        Ok(Self { id, group, author, time: position.time, received_ms, text, delivery })
+        Ok(Self { id, group, author, time: position.time, received_ms, text, delivery, from_removed })
     }
 }
 
@@ -260,7 +269,7 @@ impl Message {
         let time = Timestamp::from_ms(number.into());
         let id = format!("{number:064x}").parse().unwrap();
         let (group, author, text) = (group.parse().unwrap(), author.parse().unwrap(), Text::new(text));
-        Self { id, group, author, time, received_ms: time.ms(), text, delivery: None }
+        Self { id, group, author, time, received_ms: time.ms(), text, delivery: None, from_removed: false }
     }
 }
 
@@ -278,6 +287,7 @@ mod tests {
             received_ms: ms + 5,
             text: Text::new("two\nlines\u{1b}[2J"),
             delivery: None,
+            from_removed: false,
         }
     }
 
@@ -288,7 +298,12 @@ mod tests {
             message.delivery = delivery;
             let json = serde_json::to_string(&message).unwrap();
             assert_eq!(serde_json::from_str::<Message>(&json).unwrap(), message, "{json}");
+            assert!(!json.contains("from_removed"));
         }
+        message.from_removed = true;
+        let json = serde_json::to_string(&message).unwrap();
+        assert_eq!(serde_json::from_str::<Message>(&json).unwrap(), message, "{json}");
+        assert!(message.to_string().contains(FROM_REMOVED));
     }
 
     #[test]

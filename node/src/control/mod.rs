@@ -27,6 +27,7 @@ pub use attend::{answered, attend};
 pub use event::{Event, Late};
 pub use export::{Export, Format};
 pub use member::{Member, Peer, Presence};
+pub(crate) use message::FROM_REMOVED;
 pub use message::{Delivery, Message, MessageId, Position, PositionError};
 pub use node::{
     CALL_QUEUE_LEN, Call, EXPORT_QUEUE_LEN, EventId, EventIdError, Exporting, Listening, Node, Piece, Reply, Told, line,

@@ -123,6 +123,7 @@ pub struct Row {
     received_ms: u64,
     text: Text,
     waiting: bool,
+    from_removed: bool,
     kind: Kind,
     precedence: Precedence,
     about: Option<About>,
@@ -176,6 +177,13 @@ impl Row {
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         self.waiting
+    }
+
+    /// Tells whether it came only after its author had been removed, though it is dated before: it may have been on its
+    /// way for long, or be back-dated.
+    #[must_use]
+    pub fn is_from_removed(&self) -> bool {
+        self.from_removed
     }
 
     /// Returns what it is: a text, an order or an answer to one; never a receipt.
@@ -291,6 +299,7 @@ impl Reader<'_> {
             mentions_me: !mine && my_name.is_some_and(|name| mentions(&opened.content.text, &name)),
             text: Text::new(&opened.content.text),
             waiting: false,
+            from_removed: self.roster.is_late_arrival(&header.author, header.time, stored.received_ms()),
             kind: header.kind,
             precedence: header.precedence,
             about: opened.content.about,
@@ -361,6 +370,7 @@ impl Row {
             received_ms: time.ms(),
             text,
             waiting: false,
+            from_removed: false,
             kind: Kind::Text,
             precedence: Precedence::Routine,
             about: None,

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use muster_roles::Timestamp;
 use serde::Serialize;
 
-use crate::control::Format;
+use crate::control::{FROM_REMOVED, Format};
 use crate::engine::view::Row;
 
 /// What a spreadsheet takes for the start of a formula at the start of a cell, in ASCII and in full width.
@@ -61,7 +61,8 @@ impl Lines<'_> {
         if self.with_group {
             write!(out, "[{}] ", row.group())?;
         }
-        writeln!(out, "{}: {}", row.author(), row.text())
+        let removed = if row.is_from_removed() { FROM_REMOVED } else { "" };
+        writeln!(out, "{}: {}{removed}", row.author(), row.text())
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::Zoned;
 use muster_roles::{MemberName, Timestamp};
 
 use super::author::author_number;
-use crate::control::Message;
+use crate::control::{FROM_REMOVED, Message};
 
 /// Whether escape codes for colour are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +93,8 @@ fn in_colour(at: &str, message: &Message, elsewhere: bool, colours: Colours) -> 
     let (colour, me) = if message.is_mine() { (BOLD, " (me)") } else { (author_colour(author), "") };
     let place = if place.is_empty() { place } else { format!("{DIM}{place}{RESET}") };
     let waiting = if message.is_waiting() { format!("{DIM} (waiting){RESET}") } else { String::new() };
-    format!("{place}{colour}{author}{RESET}{me}: {}{waiting}", message.text)
+    let removed = if message.from_removed { format!("{DIM}{FROM_REMOVED}{RESET}") } else { String::new() };
+    format!("{place}{colour}{author}{RESET}{me}: {}{removed}{waiting}", message.text)
 }
 
 /// The time of day, and the date if it is not today's.

@@ -51,6 +51,8 @@ impl State {
         self.sync.prune(before);
         self.unsent.prune(before);
         self.holes.prune(before);
-        vec![Effect::Prune { before }]
+        let mut effects = self.prune_roster(now);
+        effects.push(Effect::Prune { before });
+        effects
     }
 }

@@ -127,6 +127,18 @@ impl State {
         effects
     }
 
+    /// Lets go of documents older than the week, and with them of the group keys that no record needs any more.
+    pub(super) fn prune_roster(&mut self, now: UnixMillis) -> Vec<Effect> {
+        let mut roster = Roster::clone(&self.roster);
+        roster.prune(self.clock.present(now));
+        if roster.digest() == self.roster.digest() {
+            return Vec::new();
+        }
+        self.roster = Arc::new(roster);
+        self.keyring = self.roster.open_keys(&self.identity);
+        vec![Effect::RosterChanged(self.roster.clone())]
+    }
+
     fn on_roster(&mut self, roster: Roster, now: UnixMillis) -> Vec<Effect> {
         let before = std::mem::replace(&mut self.roster, Arc::new(roster));
         self.clock.raise(self.roster.issued());

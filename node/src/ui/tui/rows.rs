@@ -11,6 +11,7 @@ use super::palette::Palette;
 use super::search::matches;
 use super::timeline::{Item, Key, Said, Timeline, Weight};
 use super::wrap::{width, wrap};
+use crate::control::FROM_REMOVED;
 
 /// Under so many columns, rows after a message's first one are not set in under its time.
 const NARROW_COLUMNS: usize = 50;
@@ -82,7 +83,10 @@ impl Paper {
     fn said(&self, time: Timestamp, said: &Said, rows: &mut Vec<Line<'static>>) {
         let name = said.author.as_str();
         let me = if said.mine { " (me): " } else { ": " };
-        let marks = format!("{}{}", if said.late { LATE } else { "" }, if said.waiting { WAITING } else { "" });
+        let mark = |there: bool, mark: &'static str| if there { mark } else { "" };
+        // Of a removed member it says so: that it is late is said by that.
+        let late = if said.from_removed { FROM_REMOVED } else { mark(said.late, LATE) };
+        let marks = format!("{late}{}", mark(said.waiting, WAITING));
         let text = said.text.as_str();
         let whole = format!("{text}{marks}");
         let found = self.pattern.as_ref().map(|pattern| matches(text, pattern)).unwrap_or_default();

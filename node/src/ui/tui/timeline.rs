@@ -52,6 +52,8 @@ pub(super) struct Said {
     pub(super) waiting: bool,
     /// Whether it came after newer ones had been shown.
     pub(super) late: bool,
+    /// Whether it came after its author had been removed.
+    pub(super) from_removed: bool,
     pub(super) text: Text,
 }
 
@@ -59,7 +61,8 @@ impl Said {
     /// Takes a message out of what tells of it.
     pub(super) fn new(message: Message, late: bool) -> Self {
         let (mine, waiting) = (message.is_mine(), message.is_waiting());
-        Self { author: message.author, mine, waiting, late, text: message.text }
+        let Message { author, from_removed, text, .. } = message;
+        Self { author, mine, waiting, late, from_removed, text }
     }
 }
 
@@ -206,7 +209,14 @@ mod tests {
     }
 
     fn said(text: &str) -> Said {
-        Said { author: "Army1".parse().unwrap(), mine: false, waiting: false, late: false, text: Text::new(text) }
+        Said {
+            author: "Army1".parse().unwrap(),
+            mine: false,
+            waiting: false,
+            late: false,
+            from_removed: false,
+            text: Text::new(text),
+        }
     }
 
     fn mine(waiting: bool) -> Said {
