@@ -83,6 +83,7 @@ impl Chat {
             Ok(Action::Post { group, text }) => vec![Output::Ask(self.ask(Request::Post { group, text, wait_ms: 0 }))],
             Ok(Action::Open(group)) => self.switch(group),
             Ok(Action::Export(group)) => vec![Output::Ask(self.ask(Request::Export { group }))],
+            Ok(Action::Ask(request)) => vec![Output::Ask(self.ask(request))],
             Ok(Action::Help) => commands::help(profile, self.open.as_ref()).into_iter().map(answer_line).collect(),
             Ok(Action::Leave) => vec![Output::Ask(self.ask(Request::Leave { patient: true }))],
             Err(error) => refuse_line(&error),
@@ -117,6 +118,9 @@ impl Chat {
                 let path = Printable::new(&path.to_string_lossy());
                 vec![answer_line(wording::exported(&path, count))]
             }
+            Answer::Members { members } => wording::members(&members).into_iter().map(answer_line).collect(),
+            Answer::JoinRequests { requests } => wording::requests(&requests).into_iter().map(answer_line).collect(),
+            Answer::Changed(changed) => vec![answer_line(wording::changed(&changed))],
             _ => Vec::new(),
         }
     }

@@ -1,8 +1,11 @@
 //! The commands of the chat: one table, by which lines are understood and from which `:help` is made.
 
-use muster_roles::{GroupId, Role};
+mod orders;
 
-use crate::control::{GroupChoice, Printable, Profile};
+use muster_roles::{GroupId, MemberName, Role};
+
+use self::orders::Order;
+use crate::control::{GroupChoice, Printable, Profile, Request};
 
 /// What a typed line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub enum Action {
     Open(GroupId),
     /// Write the last week of a group to a text file.
     Export(GroupId),
+    /// Ask the node for something whose answer is shown as it comes: the roster, who asks to join, a change.
+    Ask(Request),
     /// List the commands.
     Help,
     /// Leave the chat.
@@ -61,6 +66,34 @@ pub enum CommandError {
         /// What the member may read.
         reach: String,
     },
+    /// Something is missing behind a command, or too much is there.
+    #[error("`{name}` goes: {name} {usage}")]
+    Usage {
+        /// The command.
+        name: &'static str,
+        /// What is to be typed behind it.
+        usage: &'static str,
+    },
+    /// A member is to be removed, and its name has not been typed twice.
+    #[error("{name} would be cut off, and the groups it could read get new keys")]
+    TypeAgain {
+        /// Who.
+        name: MemberName,
+    },
+    /// Not a name.
+    #[error("{reason}")]
+    Name {
+        /// Why not.
+        reason: String,
+    },
+    /// A public key file cannot be read.
+    #[error("cannot read the public key in {file}: {reason}")]
+    KeyFile {
+        /// The file.
+        file: Printable,
+        /// Why not.
+        reason: String,
+    },
 }
 
 impl CommandError {
@@ -74,11 +107,15 @@ impl CommandError {
             Self::NoSuchLetter { .. } | Self::NotALeader { .. } | Self::NoGroup { .. } => {
                 "`:help` lists the groups you may open".to_owned()
             }
+            Self::Usage { .. } | Self::Name { .. } => "`:help` lists the commands".to_owned(),
+            Self::TypeAgain { name } => format!("type its name again to remove it: `:remove {name} {name}`"),
+            Self::KeyFile { .. } => "give the line that the new device hands over, or its .pub file".to_owned(),
         }
     }
 }
 
-/// One command; none takes anything, so a message typed behind one by mistake is never half done.
+/// One command. Those in daily use take nothing, so a message typed behind one by mistake is never half done; those that
+/// change the roster take words.
 struct Command {
     name: &'static str,
     aliases: &'static [&'static str],
@@ -93,18 +130,23 @@ enum Audience {
     Everyone,
     Readers,
     Leaders,
+    /// Those who may change the roster.
+    Signers,
 }
 
 #[derive(Clone, Copy)]
 enum Verb {
     Toggle,
     Export,
+    Roster,
+    Requests,
+    Order(Order),
     Help,
     Leave,
 }
 
 /// Every command but the group letters, which come from the roster.
-const COMMANDS: [Command; 4] = [
+const COMMANDS: [Command; 11] = [
     Command {
         name: ":t",
         aliases: &[],
@@ -118,6 +160,55 @@ const COMMANDS: [Command; 4] = [
         help: "save the last week of the open group to a text file",
         audience: Audience::Readers,
         verb: Verb::Export,
+    },
+    Command {
+        name: ":roster",
+        aliases: &[],
+        help: "list the members and their keys",
+        audience: Audience::Everyone,
+        verb: Verb::Roster,
+    },
+    Command {
+        name: ":requests",
+        aliases: &[],
+        help: "list the devices that ask to join",
+        audience: Audience::Signers,
+        verb: Verb::Requests,
+    },
+    Command {
+        name: ":admit",
+        aliases: &[],
+        help: "let a device in that asks to join",
+        audience: Audience::Signers,
+        verb: Verb::Order(Order::Admit),
+    },
+    Command {
+        name: ":dismiss",
+        aliases: &[],
+        help: "turn a device away that asks to join",
+        audience: Audience::Signers,
+        verb: Verb::Order(Order::Dismiss),
+    },
+    Command {
+        name: ":add",
+        aliases: &[],
+        help: "add a member by its public key, or the file of it",
+        audience: Audience::Signers,
+        verb: Verb::Order(Order::Add),
+    },
+    Command {
+        name: ":remove",
+        aliases: &[],
+        help: "remove a member, once its name is typed again",
+        audience: Audience::Signers,
+        verb: Verb::Order(Order::Remove),
+    },
+    Command {
+        name: ":rekey",
+        aliases: &[],
+        help: "replace the group keys",
+        audience: Audience::Signers,
+        verb: Verb::Order(Order::Rekey),
     },
     Command { name: ":help", aliases: &[], help: "show this list", audience: Audience::Everyone, verb: Verb::Help },
     Command {
@@ -137,7 +228,11 @@ pub fn parse(line: &str, profile: &Profile, current: Option<&GroupId>) -> Result
     let line = line.trim();
     let command = COMMANDS.iter().find(|command| command.name == line || command.aliases.contains(&line));
     if let Some(command) = command {
-        return carry_out(command.verb, profile, current);
+        return carry_out(command, profile, current);
+    }
+    let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    if let Some(Command { name, verb: Verb::Order(order), .. }) = COMMANDS.iter().find(|command| command.name == name) {
+        return order.parse(name, rest).map(Action::Ask);
     }
     match line.strip_prefix(':') {
         None if line.is_empty() => Ok(Action::Nothing),
@@ -157,7 +252,11 @@ pub fn help(profile: &Profile, current: Option<&GroupId>) -> Vec<String> {
     });
     let commands = COMMANDS.iter().filter(|command| command.audience.includes(&profile.role)).map(|command| {
         let names: Vec<&str> = std::iter::once(command.name).chain(command.aliases.iter().copied()).collect();
-        (names.join(", "), command.help.to_owned())
+        let usage = match command.verb {
+            Verb::Order(order) if !order.usage().is_empty() => format!(": {} {}", command.name, order.usage()),
+            _ => String::new(),
+        };
+        (names.join(", "), format!("{}{usage}", command.help))
     });
     let escape = ("::text".to_owned(), "post a text that begins with ':'".to_owned());
     groups.chain(commands).chain([escape]).map(|(names, help)| format!("{names:<16}{help}")).collect()
@@ -188,18 +287,22 @@ impl Audience {
             Self::Everyone => true,
             Self::Readers => !matches!(role, Role::Carrier),
             Self::Leaders => matches!(role, Role::Leader(_)),
+            Self::Signers => matches!(role, Role::Commander | Role::Leader(_)),
         }
     }
 }
 
-fn carry_out(verb: Verb, profile: &Profile, current: Option<&GroupId>) -> Result<Action, CommandError> {
-    match verb {
+fn carry_out(command: &Command, profile: &Profile, current: Option<&GroupId>) -> Result<Action, CommandError> {
+    match command.verb {
         Verb::Toggle => match &profile.role {
             Role::Leader(troop) if current == Some(troop) => Ok(Action::Open(GroupId::heads())),
             Role::Leader(troop) => Ok(Action::Open(troop.clone())),
             _ => Err(CommandError::NotALeader { reach: reach(profile) }),
         },
         Verb::Export => Ok(Action::Export(open_group(profile, current)?)),
+        Verb::Roster => Ok(Action::Ask(Request::Members)),
+        Verb::Requests => Ok(Action::Ask(Request::JoinRequests)),
+        Verb::Order(order) => order.parse(command.name, "").map(Action::Ask),
         Verb::Help => Ok(Action::Help),
         Verb::Leave => Ok(Action::Leave),
     }
@@ -392,6 +495,13 @@ mod tests {
             ":a              open airforce (read only)",
             ":r              open army (read only)",
             ":d              save the last week of the open group to a text file",
+            ":roster         list the members and their keys",
+            ":requests       list the devices that ask to join",
+            ":admit          let a device in that asks to join: :admit NAME GROUP|leader GROUP|carrier",
+            ":dismiss        turn a device away that asks to join: :dismiss NAME",
+            ":add            add a member by its public key, or the file of it: :add NAME GROUP|leader GROUP|carrier KEY",
+            ":remove         remove a member, once its name is typed again: :remove NAME",
+            ":rekey          replace the group keys",
             ":help           show this list",
             ":quit, logmeout leave; Ctrl-D leaves too",
             "::text          post a text that begins with ':'",
@@ -407,7 +517,10 @@ mod tests {
         for line in help(&leader("army"), Some(&army)) {
             let (names, _) = line.split_at(16);
             for name in names.split(',').map(str::trim).filter(|name| !name.starts_with("::")) {
-                parse(name, &leader("army"), Some(&army)).unwrap_or_else(|error| panic!("{name}: {error}"));
+                match parse(name, &leader("army"), Some(&army)) {
+                    Ok(_) | Err(CommandError::Usage { .. }) => {}
+                    Err(error) => panic!("{name}: {error}"),
+                }
             }
         }
     }

@@ -7,7 +7,7 @@ use muster_roles::{GroupId, MemberName, Timestamp};
 
 use super::commands::rank;
 use super::printed::clock_time;
-use crate::control::{Notice, Printable, Profile, Refusal};
+use crate::control::{Changed, JoinRequest, Member, Notice, Printable, Profile, Refusal};
 
 /// What a long leave waits for.
 pub(super) const LEAVING: &str = "leaving: your last messages wait for a member in reach, a few seconds at most";
@@ -49,6 +49,39 @@ pub(super) fn exported(path: &Printable, count: u64) -> String {
 pub(super) fn refusal(reason: &Refusal) -> (String, Option<String>) {
     let hint = reason.hint.as_deref().map(|hint| format!("hint: {}", Printable::new(hint)));
     (format!("refused: {}", Printable::new(&reason.error)), hint)
+}
+
+/// Who is in the unit, a line each.
+pub(super) fn members(members: &[Member]) -> Vec<String> {
+    let width = members.iter().map(|member| member.name.as_str().len()).max().unwrap_or_default();
+    let line = |member: &Member| {
+        let here = match (member.me, member.presence.online) {
+            (true, _) => " (you)",
+            (false, true) => " (in reach)",
+            (false, false) => "",
+        };
+        format!("{:width$}  {}{here}  {}", member.name.as_str(), rank(&member.role), member.fingerprint)
+    };
+    members.iter().map(line).collect()
+}
+
+/// Which devices ask to join, and how to let them in.
+pub(super) fn requests(requests: &[JoinRequest]) -> Vec<String> {
+    if requests.is_empty() {
+        return vec!["no device asks to join; on the new device: muster join NAME".to_owned()];
+    }
+    let lines = requests.iter().map(|request| format!("{}: {}", request.name, request.words));
+    let hint =
+        "compare the words with those on its screen, by voice; the same: `:admit NAME GROUP`, else: `:dismiss NAME`";
+    lines.chain([hint.to_owned()]).collect()
+}
+
+/// What a change of the roster has come to.
+pub(super) fn changed(changed: &Changed) -> String {
+    let groups: Vec<&str> = changed.rekeyed.iter().map(GroupId::as_str).collect();
+    let keys = if groups.is_empty() { String::new() } else { format!("; new keys for {}", groups.join(", ")) };
+    let told = counted(u64::try_from(changed.told).unwrap_or(u64::MAX), "member");
+    format!("done: roster version {}, {} members{keys}; {told} in reach told", changed.version, changed.members)
 }
 
 /// What a notice says; a group is named where it is not the open one.

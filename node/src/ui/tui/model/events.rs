@@ -164,18 +164,23 @@ impl Model {
                     }
                 }
             }
-            Answer::Members { members } => self.members = members,
+            Answer::Members { members } => {
+                if matches!(purpose, Some(Purpose::Wish)) {
+                    wording::members(&members).into_iter().for_each(|line| self.note(Weight::Answer, line));
+                }
+                self.members = members;
+            }
             Answer::Status(status) => {
                 self.waiting = status.waiting;
                 self.connected = status.connected;
                 self.roster = Some(status.roster);
                 self.clock = status.clock;
             }
-            Answer::Posted(_)
-            | Answer::Peers { .. }
-            | Answer::Changed(_)
-            | Answer::JoinRequests { .. }
-            | Answer::Done => {}
+            Answer::JoinRequests { requests } => {
+                wording::requests(&requests).into_iter().for_each(|line| self.note(Weight::Answer, line));
+            }
+            Answer::Changed(changed) => self.note(Weight::Answer, wording::changed(&changed)),
+            Answer::Posted(_) | Answer::Peers { .. } | Answer::Done => {}
         }
     }
 

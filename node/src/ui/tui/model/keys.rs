@@ -123,6 +123,7 @@ impl Model {
             Ok(Action::Post { group, text }) => self.ask(Purpose::Wish, Request::Post { group, text, wait_ms: 0 }),
             Ok(Action::Open(group)) => self.open_group(group),
             Ok(Action::Export(group)) => self.ask(Purpose::Wish, Request::Export { group }),
+            Ok(Action::Ask(request)) => self.ask(Purpose::Wish, request),
             Ok(Action::Help) => self.mode = Mode::Help { from: 0 },
             Ok(Action::Leave) => self.leave(true),
             Err(error) => {
