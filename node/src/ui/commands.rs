@@ -178,28 +178,28 @@ const COMMANDS: [Command; 11] = [
     Command {
         name: ":admit",
         aliases: &[],
-        help: "let a device in that asks to join",
+        help: "let in who asks to join",
         audience: Audience::Signers,
         verb: Verb::Order(Order::Admit),
     },
     Command {
         name: ":dismiss",
         aliases: &[],
-        help: "turn a device away that asks to join",
+        help: "turn away who asks to join",
         audience: Audience::Signers,
         verb: Verb::Order(Order::Dismiss),
     },
     Command {
         name: ":add",
         aliases: &[],
-        help: "add a member by its public key, or the file of it",
+        help: "add a member",
         audience: Audience::Signers,
         verb: Verb::Order(Order::Add),
     },
     Command {
         name: ":remove",
         aliases: &[],
-        help: "remove a member, once its name is typed again",
+        help: "remove a member",
         audience: Audience::Signers,
         verb: Verb::Order(Order::Remove),
     },
@@ -253,10 +253,10 @@ pub fn help(profile: &Profile, current: Option<&GroupId>) -> Vec<String> {
     let commands = COMMANDS.iter().filter(|command| command.audience.includes(&profile.role)).map(|command| {
         let names: Vec<&str> = std::iter::once(command.name).chain(command.aliases.iter().copied()).collect();
         let usage = match command.verb {
-            Verb::Order(order) if !order.usage().is_empty() => format!(": {} {}", command.name, order.usage()),
+            Verb::Order(order) if !order.usage().is_empty() => format!("{}: ", order.usage()),
             _ => String::new(),
         };
-        (names.join(", "), format!("{}{usage}", command.help))
+        (names.join(", "), format!("{usage}{}", command.help))
     });
     let escape = ("::text".to_owned(), "post a text that begins with ':'".to_owned());
     groups.chain(commands).chain([escape]).map(|(names, help)| format!("{names:<16}{help}")).collect()
@@ -497,10 +497,10 @@ mod tests {
             ":d              save the last week of the open group to a text file",
             ":roster         list the members and their keys",
             ":requests       list the devices that ask to join",
-            ":admit          let a device in that asks to join: :admit NAME GROUP|leader GROUP|carrier",
-            ":dismiss        turn a device away that asks to join: :dismiss NAME",
-            ":add            add a member by its public key, or the file of it: :add NAME GROUP|leader GROUP|carrier KEY",
-            ":remove         remove a member, once its name is typed again: :remove NAME",
+            ":admit          NAME GROUP|leader GROUP|carrier: let in who asks to join",
+            ":dismiss        NAME: turn away who asks to join",
+            ":add            NAME GROUP|leader GROUP|carrier KEY: add a member",
+            ":remove         NAME: remove a member",
             ":rekey          replace the group keys",
             ":help           show this list",
             ":quit, logmeout leave; Ctrl-D leaves too",

@@ -351,7 +351,7 @@ fn a_long_paste_is_asked_about_first() {
 
 #[test]
 fn help_lists_commands_and_keys() {
-    let mut drawing = conversation(80, 34);
+    let mut drawing = conversation(80, 41);
     drawing.type_text(":help");
     drawing.press(KeyCode::Enter);
     assert_snapshot!(drawing.screen(), @r"
@@ -364,6 +364,13 @@ fn help_lists_commands_and_keys() {
     │ :r              open army (read and post, open now)                          │
     │ :t              toggle between heads and your troop                          │
     │ :d              save the last week of the open group to a text file          │
+    │ :roster         list the members and their keys                              │
+    │ :requests       list the devices that ask to join                            │
+    │ :admit          NAME GROUP|leader GROUP|carrier: let in who asks to join     │
+    │ :dismiss        NAME: turn away who asks to join                             │
+    │ :add            NAME GROUP|leader GROUP|carrier KEY: add a member            │
+    │ :remove         NAME: remove a member                                        │
+    │ :rekey          replace the group keys                                       │
     │ :help           show this list                                               │
     │ :quit, logmeout leave; Ctrl-D leaves too                                     │
     │ ::text          post a text that begins with ':'                             │
@@ -391,7 +398,7 @@ fn help_lists_commands_and_keys() {
     army>
     ");
     drawing.press(KeyCode::Esc);
-    assert_eq!(drawing.screen(), conversation(80, 34).screen());
+    assert_eq!(drawing.screen(), conversation(80, 41).screen());
 }
 
 #[test]
