@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use muster::disk::Disk;
 use muster::engine::policy::Permitted;
 use muster::engine::store::{Fate, Shed, Store, Stored};
+use muster::engine::view::Reader;
 use muster::engine::wire::RecordId;
 use muster_roles::{GroupId, Roster, Timestamp};
 use tempfile::TempDir;
@@ -300,4 +301,18 @@ fn a_roster_that_comes_late_takes_out_what_it_forbids_and_nothing_else() {
     let withdrawn = disk.rejudge(&without_army1(&unit.roster, at(START_MS + 500))).unwrap();
     assert_eq!(withdrawn.iter().map(|(_, names)| names.len()).sum::<usize>(), 1);
     assert_eq!(ids_in(&disk, "army"), [id(&before), id(&other)]);
+}
+
+#[test]
+fn what_a_removed_member_said_is_marked_where_it_came_after_the_removal() {
+    let mut unit = Unit::found();
+    let said = unit.post("Army1", "army", START_MS, "still a member");
+    let roster = without_army1(&unit.roster, at(START_MS + 500));
+    let (keyring, me) = (roster.open_keys(&identity("Army3")), identity("Army3").public());
+    let reader = Reader { roster: &roster, keyring: &keyring, me: &me };
+    let came = |ms: u64| reader.row(&Stored::from_store(said.frame().bytes(), ms).unwrap()).unwrap();
+    assert!(!came(START_MS + 10).is_from_removed());
+    assert!(came(START_MS + 600).is_from_removed());
+    let before = Reader { roster: &unit.roster, ..reader };
+    assert!(!before.row(&Stored::from_store(said.frame().bytes(), START_MS + 600).unwrap()).unwrap().is_from_removed());
 }

@@ -358,3 +358,91 @@ fn a_member_of_a_thousand_is_admitted_and_removed_quickly() {
     let roster = after(&roster, &documents);
     assert!(roster.find("New").is_some());
 }
+
+/// Everyone of the brigade, and somebody who is not.
+const PEOPLE: [&str; 12] = [
+    "Chief",
+    "Navy1",
+    "Airforce1",
+    "Army1",
+    "Navy2",
+    "Navy3",
+    "Airforce2",
+    "Airforce3",
+    "Army2",
+    "Army3",
+    "Truck",
+    "Stranger",
+];
+
+/// Whose sheet somebody may sign, by office alone.
+fn led_by(who: &str) -> Option<&'static str> {
+    TROOPS.map(|(troop, _)| troop).into_iter().find(|troop| format!("{troop}1").eq_ignore_ascii_case(who))
+}
+
+#[test]
+fn everyone_is_given_exactly_the_changes_of_its_office() {
+    let roster = brigade();
+    for signer in PEOPLE {
+        let may = |troop: Option<&str>| signer == "Chief" || (troop.is_some() && led_by(signer) == troop);
+        for (troop, _) in TROOPS {
+            assert_eq!(try_add(&roster, signer, "New", soldier(troop)).is_ok(), may(Some(troop)), "{signer} {troop}");
+        }
+        assert_eq!(try_add(&roster, signer, "New", Role::Carrier).is_ok(), may(None), "{signer}");
+        for who in PEOPLE.iter().filter(|who| !["Chief", "Stranger"].contains(who)) {
+            let role = roster.find(who).unwrap().role;
+            let troop = if let Role::Soldier(troop) = &role { Some(troop.as_str()) } else { None };
+            assert_eq!(try_remove(&roster, signer, who).is_ok(), may(troop), "{signer} removes {who}");
+        }
+        let groups = rekey(&roster, &identity(signer), minutes(10)).map(|documents| groups_of(&documents)).ok();
+        let expected = match (signer, led_by(signer)) {
+            ("Chief", _) => Some(vec!["heads", "navy", "airforce", "army"]),
+            (_, Some(troop)) => Some(vec![troop]),
+            _ => None,
+        };
+        assert_eq!(groups, expected.map(|groups| groups.into_iter().map(str::to_owned).collect()), "{signer}");
+    }
+}
+
+#[test]
+fn what_is_forged_without_the_office_is_refused_by_everyone_else() {
+    let before = brigade();
+    let sheet_changes: [(&str, fn(&mut SheetText)); 4] = [
+        ("admits", |text| text.soldiers.push(person("Crony"))),
+        ("removes", |text| text.soldiers.truncate(1)),
+        ("rekeys", |text| {
+            text.issued = minutes(9);
+            fixture::new_epoch(&mut text.keyring, minutes(9));
+        }),
+        ("counts ahead", |text| text.version = u64::MAX),
+    ];
+    let charter_changes: [(&str, fn(&mut CharterText)); 5] = [
+        ("admits", |text| text.carriers.push(person("Crony"))),
+        ("deposes", |text| text.leaders.clear()),
+        ("commands", |text| text.commander = person("Crony")),
+        ("rekeys", |text| {
+            text.issued = minutes(9);
+            fixture::new_epoch(&mut text.keyring, minutes(9));
+        }),
+        ("dates back", |text| text.issued = text.keyring.since),
+    ];
+    for signer in PEOPLE {
+        for (what, change) in sheet_changes {
+            for (troop, _) in TROOPS {
+                let mut roster = before.clone();
+                let taken = roster.accept(&forge_sheet(&before, troop, &[signer], change), minutes(10)).is_ok();
+                assert_eq!(taken, signer == "Chief" || led_by(signer) == Some(troop), "{signer} {what} {troop}");
+                if !taken {
+                    assert_eq!(roster.digest(), before.digest(), "{signer} {what} {troop}");
+                    assert_eq!(roster.members(), before.members(), "{signer} {what} {troop}");
+                }
+            }
+        }
+        for (what, change) in charter_changes {
+            let mut roster = before.clone();
+            let taken = roster.accept(&forge_charter(&before, &[signer], change), minutes(10)).is_ok();
+            assert_eq!(taken, signer == "Chief", "{signer} {what}");
+            assert_eq!(taken, roster.digest() != before.digest(), "{signer} {what}");
+        }
+    }
+}
