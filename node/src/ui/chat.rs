@@ -1,4 +1,4 @@
-//! What both screens share: which group is open, what each line typed asks for, what each event prints. Pure.
+//! The state of a plain screen: which group is open, what each line typed asks for, what each event prints. Pure.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -68,13 +68,6 @@ impl Chat {
         self.profile.is_some()
     }
 
-    /// Returns the prompt: the open group and the member's name.
-    pub(super) fn prompt(&self) -> String {
-        let group = self.open.as_ref().map_or("no group", GroupId::as_str);
-        let name = self.profile.as_ref().map_or("", |profile| profile.name.as_str());
-        format!("[{group}] {name}> ")
-    }
-
     /// Does what a typed line asks for.
     pub(super) fn on_line(&mut self, line: &str) -> Vec<Output> {
         let Some(profile) = &self.profile else { return Vec::new() };
@@ -84,7 +77,7 @@ impl Chat {
             Ok(Action::Open(group)) => self.switch(group),
             Ok(Action::Export(group)) => vec![Output::Ask(self.ask(Request::Export { group }))],
             Ok(Action::Ask(request)) => vec![Output::Ask(self.ask(request))],
-            Ok(Action::Help) => commands::help(profile, self.open.as_ref()).into_iter().map(answer_line).collect(),
+            Ok(Action::Help) => commands::help(profile, self.open.as_ref()).into_iter().map(told).collect(),
             Ok(Action::Leave) => vec![Output::Ask(self.ask(Request::Leave { patient: true }))],
             Err(error) => refuse_line(&error),
         }
@@ -101,10 +94,10 @@ impl Chat {
             Event::Refused { to, refusal } => self.on_refusal(to, &refusal),
             Event::Presence { connected } => self.on_presence(connected),
             Event::Listening { address } => {
-                vec![Output::Print(Line::Detail(format!("listening on {}", Printable::new(&address))))]
+                vec![told(format!("listening on {}", Printable::new(&address)))]
             }
             Event::Missed { count } => self.on_missed(count),
-            Event::Notice(notice) => vec![news(wording::notice(&notice, self.open.as_ref()))],
+            Event::Notice(notice) => vec![told(wording::notice(&notice, self.open.as_ref()))],
             Event::Delivery { .. } | Event::Member(_) | Event::JoinRequests { .. } | Event::Closed => Vec::new(),
         };
         outputs.extend(self.note_read());
@@ -116,11 +109,11 @@ impl Chat {
             Answer::Page(page) => self.on_page(page),
             Answer::Exported { path, count } => {
                 let path = Printable::new(&path.to_string_lossy());
-                vec![answer_line(wording::exported(&path, count))]
+                vec![told(wording::exported(&path, count))]
             }
-            Answer::Members { members } => wording::members(&members).into_iter().map(answer_line).collect(),
-            Answer::JoinRequests { requests } => wording::requests(&requests).into_iter().map(answer_line).collect(),
-            Answer::Changed(changed) => vec![answer_line(wording::changed(&changed))],
+            Answer::Members { members } => wording::members(&members).into_iter().map(told).collect(),
+            Answer::JoinRequests { requests } => wording::requests(&requests).into_iter().map(told).collect(),
+            Answer::Changed(changed) => vec![told(wording::changed(&changed))],
             _ => Vec::new(),
         }
     }
@@ -155,18 +148,18 @@ impl Chat {
         let before = self.profile.replace(profile.clone());
         let Some(before) = before else {
             let ask = profile.home_group().cloned().map(|group| self.open(group));
-            return std::iter::once(news(greeting)).chain(ask).collect();
+            return std::iter::once(told(greeting)).chain(ask).collect();
         };
         let readable = |group: &GroupId| profile.groups.iter().any(|choice| choice.id == *group);
         self.unread.retain(|group, _| readable(group));
         self.awaited.retain(|group, _| readable(group));
         let mut outputs = Vec::new();
         if (&before.name, &before.role) != (&profile.name, &profile.role) {
-            outputs.push(news(greeting));
+            outputs.push(told(greeting));
         }
         if let Some(closed) = self.open.take_if(|group| !readable(group)) {
             // No other group is opened in its place: what is being typed was meant for this one.
-            outputs.push(news(wording::closed(&closed)));
+            outputs.push(told(wording::closed(&closed)));
         }
         outputs
     }
@@ -202,7 +195,7 @@ impl Chat {
                 continue;
             }
             *self.unread.entry(late.group.clone()).or_default() += count;
-            outputs.push(news(format!("{count} new in {}", late.group)));
+            outputs.push(told(format!("{count} new in {}", late.group)));
         }
         outputs
     }
@@ -218,14 +211,13 @@ impl Chat {
         let count = u64::try_from(messages.len()).unwrap_or(u64::MAX).saturating_add(older);
         let mut outputs = Vec::new();
         if !messages.is_empty() {
-            outputs.push(news(wording::late(count, while_away)));
+            outputs.push(told(wording::late(count, while_away)));
         }
         if older > 0 {
             let which = if messages.is_empty() { "older than these came too" } else { "before these" };
-            outputs.push(news(format!("{older} more {which}: `:d` saves them all, `muster log {group}` lists them")));
+            outputs.push(told(format!("{older} more {which}: `:d` saves them all, `muster log {group}` lists them")));
         }
-        let line = |message| Output::Print(Line::Message { message, elsewhere: false, timed: true });
-        outputs.extend(messages.into_iter().map(line));
+        outputs.extend(messages.into_iter().map(|message| Output::Print(Line::Message(message))));
         outputs
     }
 
@@ -245,7 +237,7 @@ impl Chat {
             let Some(shown) = self.show(message) else { continue };
             if is_unread {
                 seen = None;
-                outputs.push(news("unread --".to_owned()));
+                outputs.push(told("unread --".to_owned()));
             }
             outputs.push(shown);
         }
@@ -255,16 +247,14 @@ impl Chat {
     fn on_presence(&mut self, connected: usize) -> Vec<Output> {
         let text = wording::presence(connected);
         let before = std::mem::replace(&mut self.connected, connected);
-        // A person needs to know whether anybody hears; the count would only scroll messages away.
-        let line = if (before == 0) == (connected == 0) { Line::Detail(text) } else { Line::News(text) };
-        if before == connected { Vec::new() } else { vec![Output::Print(line)] }
+        if before == connected { Vec::new() } else { vec![told(text)] }
     }
 
     /// Says that something is missing, and asks again for what the open group has newest.
     fn on_missed(&mut self, count: u64) -> Vec<Output> {
         let text = wording::missed(count);
         let ask = self.open.clone().map(|group| self.ask_history(group));
-        std::iter::once(news(text)).chain(ask).collect()
+        std::iter::once(told(text)).chain(ask).collect()
     }
 
     /// Makes another group the open one.
@@ -279,7 +269,7 @@ impl Chat {
         if unread > 0 {
             text.push_str(&format!(", {unread} new since you looked"));
         }
-        vec![news(text), self.open(group)]
+        vec![told(text), self.open(group)]
     }
 
     fn open(&mut self, group: GroupId) -> Output {
@@ -296,31 +286,25 @@ impl Chat {
     }
 
     fn show(&mut self, message: Message) -> Option<Output> {
-        let elsewhere = self.open.as_ref() != Some(&message.group);
-        let timed = self.shown.is_late(&message);
-        self.shown.note(&message).then_some(Output::Print(Line::Message { message, elsewhere, timed }))
+        self.shown.note(&message).then_some(Output::Print(Line::Message(message)))
     }
 }
 
-fn answer_line(text: String) -> Output {
-    Output::Print(Line::Answer(text))
-}
-
-fn news(text: String) -> Output {
-    Output::Print(Line::News(text))
+fn told(text: String) -> Output {
+    Output::Print(Line::Told(text))
 }
 
 fn refusal(reason: impl fmt::Display) -> Output {
-    answer_line(format!("refused: {reason}"))
+    told(format!("refused: {reason}"))
 }
 
 fn refuse_line(error: &CommandError) -> Vec<Output> {
-    vec![refusal(error), answer_line(format!("hint: {}", error.hint()))]
+    vec![refusal(error), told(format!("hint: {}", error.hint()))]
 }
 
 fn refuse(reason: &Refusal) -> Vec<Output> {
     let (reason, hint) = wording::refusal(reason);
-    std::iter::once(reason).chain(hint).map(answer_line).collect()
+    std::iter::once(reason).chain(hint).map(told).collect()
 }
 
 #[cfg(test)]

@@ -21,7 +21,6 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::printed::Look;
 use super::session::{ENTRY_QUEUE_LEN, Entry, LINE_QUEUE_LEN, Ports, Session};
 use crate::control::{Ask, Event};
 
@@ -45,7 +44,7 @@ pub async fn run_plain(asks: mpsc::Sender<Ask>, events: mpsc::Receiver<Event>, s
         // Fails only where the wait for it is over.
         let _unwanted = done_tx.send(write_lines(line_rx, io::stdout().lock()));
     })?;
-    Session::new(Look::Plain, stay).run(Ports { asks, events, entries, lines }).await;
+    Session::new(stay).run(Ports { asks, events, entries, lines }).await;
     match timeout(LAST_LINES_LIMIT, done).await {
         Ok(Ok(Err(error))) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
         _ => Ok(()),
@@ -101,7 +100,6 @@ mod tests {
         let describe = |entry| match entry {
             Entry::Line(line) => format!("line:{line}"),
             Entry::Unusable(reason) => format!("refused:{reason}"),
-            Entry::Interrupted | Entry::Prompt(_) => unreachable!("a plain input has no prompt"),
         };
         std::iter::from_fn(|| read_entry(&mut input).unwrap()).map(describe).collect()
     }

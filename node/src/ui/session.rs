@@ -1,14 +1,13 @@
-//! The loop both screens share: what is typed goes to the node, what the node tells goes to the screen.
+//! The loop of a plain screen: what is typed goes to the node, what the node tells goes to the screen.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use jiff::Zoned;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::chat::{Chat, Output};
-use super::printed::{Line, Look};
+use super::printed::Line;
 use super::wording;
 use crate::control::{Ask, Event, Request};
 
@@ -31,10 +30,6 @@ pub(super) enum Entry {
     Line(String),
     /// Input that is no line, and why.
     Unusable(String),
-    /// Ctrl-C on an empty line.
-    Interrupted,
-    /// The prompt is wanted, after everything before this has been dealt with; dropped once nothing more is taken.
-    Prompt(oneshot::Sender<String>),
 }
 
 /// The channels of one screen.
@@ -52,7 +47,6 @@ pub(super) struct Ports {
 
 /// One screen's conversation with the node.
 pub(super) struct Session {
-    look: Look,
     /// Whether the node runs on without a person: past the end of input, and unseen.
     stay: bool,
     is_seen: bool,
@@ -66,9 +60,9 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(look: Look, stay: bool) -> Self {
+    pub(super) fn new(stay: bool) -> Self {
         let (asks, prints) = (VecDeque::new(), VecDeque::new());
-        Self { look, stay, is_seen: true, chat: Chat::new(!stay), asks, prints, leaving: None, explain_at: None }
+        Self { stay, is_seen: true, chat: Chat::new(!stay), asks, prints, leaving: None, explain_at: None }
     }
 
     /// Runs until the node says that it has closed, or does not say so in time after the screen has left.
@@ -125,12 +119,7 @@ impl Session {
                 let outputs = self.chat.on_line(&line);
                 self.carry_out(outputs);
             }
-            Entry::Unusable(reason) => self.print(&Line::Answer(format!("refused: {reason}"))),
-            Entry::Interrupted => self.print(&Line::Answer("Ctrl-C once more leaves; so does :quit".to_owned())),
-            Entry::Prompt(wanted) => {
-                // Fails only where nobody waits for it any more.
-                let _unwanted = wanted.send(self.chat.prompt());
-            }
+            Entry::Unusable(reason) => self.print(&Line::Told(format!("refused: {reason}"))),
         }
     }
 
@@ -179,12 +168,12 @@ impl Session {
 
     fn explain(&mut self) {
         self.explain_at = None;
-        self.print(&Line::News(wording::LEAVING.to_owned()));
+        self.print(&Line::Told(wording::LEAVING.to_owned()));
     }
 
     fn print(&mut self, line: &Line) {
         if self.is_seen {
-            self.prints.extend(line.render(self.look, &Zoned::now()));
+            self.prints.push_back(line.to_string());
         }
     }
 }
@@ -230,7 +219,7 @@ mod tests {
         let (entries, entries_rx) = mpsc::channel(1);
         let (lines_tx, lines) = mpsc::channel(1);
         let ports = Ports { asks: asks_tx, events: events_rx, entries: entries_rx, lines: lines_tx };
-        let session = tokio::spawn(Session::new(Look::Plain, stay).run(ports));
+        let session = tokio::spawn(Session::new(stay).run(ports));
         let mut ends = Ends { asks, events, entries, lines, session };
         ends.events.send(Event::Profile(soldier("army"))).await.unwrap();
         assert!(ends.lines.recv().await.unwrap().starts_with("-- Army3 of"));
@@ -315,26 +304,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_prompt_follows_from_what_was_typed_before_it() {
-        let mut ends = session(false).await;
-        ends.events.send(Event::Profile(crate::ui::sample::leader("army"))).await.unwrap();
-        ends.lines.recv().await.unwrap();
-        ends.say(":t").await;
-        let (wanted, prompt) = oneshot::channel();
-        ends.entries.send(Entry::Prompt(wanted)).await.unwrap();
-        assert_eq!(ends.lines.recv().await.unwrap(), "-- heads is open");
-        assert!(matches!(ends.asked().await, Some(Request::Page { .. })));
-        assert_eq!(prompt.await.unwrap(), "[heads] Lead> ");
-    }
-
-    #[tokio::test]
-    async fn whoever_waits_for_a_prompt_learns_that_there_is_none_any_more() {
+    async fn whoever_types_after_leaving_learns_that_nothing_is_taken() {
         let mut ends = session(false).await;
         ends.say("logmeout").await;
-        assert!(matches!(ends.asked().await, Some(Request::Leave { patient: true })));
-        let (wanted, prompt) = oneshot::channel();
-        drop(ends.entries.send(Entry::Prompt(wanted)).await);
-        assert!(prompt.await.is_err());
+        assert!(matches!(ends.asks.recv().await, Some(Ask { request: Request::Leave { patient: true }, .. })));
+        ends.entries.closed().await;
     }
 
     #[tokio::test]

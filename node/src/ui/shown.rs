@@ -12,9 +12,6 @@ use crate::control::{Message, PAGE_LEN, Position, SCREEN_QUEUE_LEN};
 /// before it arrives: a message that is older than all those remembered comes on no page any more.
 const REMEMBERED: usize = PAGE_LEN + 2 * SCREEN_QUEUE_LEN;
 
-/// A message that is so much older than the newest shown is clearly late, in milliseconds: its time reads differently.
-const LATE_MS: u64 = 60_000;
-
 /// The messages a screen has shown, as far as they can come again.
 #[derive(Debug, Default)]
 pub(super) struct Shown {
@@ -35,12 +32,6 @@ impl Shown {
     /// Returns where the newest message of a group stands that has been shown.
     pub(super) fn newest(&self, group: &GroupId) -> Option<Position> {
         self.groups.get(group)?.last().copied()
-    }
-
-    /// Tells whether a message that is shown now is clearly older than the newest one of its group.
-    pub(super) fn is_late(&self, message: &Message) -> bool {
-        let newest = self.groups.get(&message.group).and_then(BTreeSet::last);
-        newest.is_some_and(|newest| message.time.ms().saturating_add(LATE_MS) < newest.time.ms())
     }
 }
 

@@ -6,7 +6,6 @@ use jiff::Zoned;
 use muster_roles::{GroupId, MemberName, Timestamp};
 
 use super::commands::rank;
-use super::printed::clock_time;
 use crate::control::{Changed, JoinRequest, Member, Notice, Printable, Profile, Refusal};
 
 /// What a long leave waits for.
@@ -127,6 +126,15 @@ fn signed_at(time: Timestamp) -> String {
     format!(" at {}", clock_time(time, &Zoned::now()))
 }
 
+/// The time of day, and the date if it is not today's.
+fn clock_time(time: Timestamp, now: &Zoned) -> String {
+    // A document may carry any time: one beyond the calendar is shown as the end of it.
+    let time = i64::try_from(time.ms()).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    let time = time.unwrap_or(jiff::Timestamp::MAX).to_zoned(now.time_zone().clone());
+    let format = if time.date() == now.date() { "%H:%M" } else { "%Y-%m-%d %H:%M" };
+    time.strftime(format).to_string()
+}
+
 /// Says what is missing of whose messages, or has come.
 fn hole(author: &MemberName, place: &str, count: u64, has_arrived: bool) -> String {
     match (count, has_arrived) {
@@ -167,6 +175,15 @@ pub(super) fn counted<N: Copy + fmt::Display + PartialEq + From<u8>>(count: N, w
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_of_another_day_is_told_with_its_date() {
+        let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(2));
+        let noon = jiff::Timestamp::UNIX_EPOCH.to_zoned(zone);
+        let at = |minutes: u64| clock_time(Timestamp::from_ms(minutes * 60_000), &noon);
+        assert_eq!([at(75), at(75 + 48 * 60)], ["03:15", "1970-01-03 03:15"]);
+        assert!(clock_time(Timestamp::from_u64(u64::MAX), &noon).starts_with("9999-12-3"), "the end of the calendar");
+    }
 
     #[test]
     fn an_age_is_told_in_its_largest_unit() {
