@@ -1,5 +1,7 @@
 //! Tells the program its version and the commit that it was built from.
 
+#![allow(clippy::print_stdout, reason = "how a build script talks to cargo")]
+
 mod commit;
 
 use std::env;
