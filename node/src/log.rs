@@ -58,7 +58,7 @@ pub struct FilterError;
 pub fn check_filter(text: &str) -> Result<String, FilterError> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     let is_sound = |part: &str| part.contains(['=', '[']) || LEVELS.contains(&part.to_ascii_lowercase().as_str());
-    if text.split(',').all(|part| is_sound(part)) && EnvFilter::try_new(text).is_ok() {
+    if text.split(',').all(is_sound) && EnvFilter::try_new(text).is_ok() {
         Ok(text.to_owned())
     } else {
         Err(FilterError)

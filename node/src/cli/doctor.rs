@@ -53,9 +53,9 @@ pub(super) fn run(
     let findings = examine(&facts);
     let dial = dial(&facts);
     if args.json {
-        tell_program(&findings, &dial, output)?
+        tell_program(&findings, &dial, output)?;
     } else {
-        tell(&findings, &dial, output)?
+        tell(&findings, &dial, output)?;
     }
     match findings.iter().filter(|finding| finding.level == Level::Problem).count() {
         0 => Ok(()),

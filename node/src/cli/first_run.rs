@@ -229,7 +229,7 @@ fn asked<T>(
         match parse(&answer) {
             Ok(value) => return Ok(Some(value)),
             Err(expected) => {
-                prompt = format!("{expected}\n{}", question.trim_start().lines().last().unwrap_or_default())
+                prompt = format!("{expected}\n{}", question.trim_start().lines().last().unwrap_or_default());
             }
         }
         prompt = if prompt.ends_with(' ') { prompt } else { format!("{prompt} ") };

@@ -128,10 +128,7 @@ impl Key {
         }
         let Some(long) = self.flag.get_long() else { return Ok(()) };
         let alone = Command::new("muster").no_binary_name(true).disable_help_flag(true).arg(alone(&self.flag));
-        let error = match alone.try_get_matches_from([format!("--{long}={text}")]) {
-            Ok(_) => return Ok(()),
-            Err(error) => error,
-        };
+        let Err(error) = alone.try_get_matches_from([format!("--{long}={text}")]) else { return Ok(()) };
         if let Some(ContextValue::Strings(possible)) = error.get(ContextKind::ValidValue) {
             return Err(format!("expected {}", possible.join(" or ")));
         }
