@@ -1,6 +1,6 @@
 //! `muster doctor`: why nodes may not see each other, in plain words, and what to do about it.
 //!
-//! [`facts`] are gathered first, by what may look at the system; the checks are pure functions over them.
+//! [`Facts`] are gathered first, by what may look at the system; the checks are pure functions over them.
 
 mod checks;
 mod device;
