@@ -41,6 +41,8 @@ pub(crate) fn message(number: u32) -> Event {
         time: Timestamp::from_ms(NOON_MS + u64::from(number) * 20_000),
         received_ms: NOON_MS,
         text: Text::new(&text),
+        manner: muster::control::Manner::default(),
+        mentions_me: false,
         delivery: None,
         from_removed: false,
     })

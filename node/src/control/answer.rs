@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use muster_roles::{GroupId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Changed, Delivery, GroupState, JoinRequest, Member, Message, MessageId, Peer, Position, Status};
+use super::{
+    Changed, Delivery, GroupState, JoinRequest, Matrix, Member, Message, MessageId, Order, Peer, Position, Status,
+};
 
 /// What a node answers to a request that it has carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +23,13 @@ pub enum Answer {
         path: PathBuf,
         /// How many messages.
         count: u64,
+    },
+    /// Who has a message.
+    Matrix(Matrix),
+    /// The orders of the week.
+    Orders {
+        /// The oldest first.
+        orders: Vec<Order>,
     },
     /// The groups that the member may read, heads first.
     Groups {

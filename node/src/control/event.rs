@@ -3,7 +3,9 @@
 use muster_roles::GroupId;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Delivery, JoinRequest, Member, Message, MessageId, Notice, Position, Profile, Refusal, RequestId};
+use super::{
+    Answer, Delivery, JoinRequest, Member, Message, MessageId, Notice, Order, Position, Profile, Refusal, RequestId,
+};
 use crate::engine::late::LateRows;
 
 /// What a node tells those who listen.
@@ -28,6 +30,8 @@ pub enum Event {
         /// How far.
         delivery: Delivery,
     },
+    /// An order has been given, or answered.
+    Order(Order),
     /// A group has been read further, here or at another screen.
     Read {
         /// The group.

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use muster_roles::{GroupId, MemberName, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::Text;
+use super::{Manner, Text};
+use crate::engine::delivery::Progress;
 use crate::engine::view::Row;
 use crate::engine::wire::RecordId;
 
@@ -39,13 +40,52 @@ pub struct Position {
 pub struct PositionError;
 
 /// How far a message of this member has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Delivery {
     /// Nobody else is known to have it.
     Waiting,
-    /// At least one other member has it.
+    /// At least one other member has it; more is not known.
     Sent,
+    /// Only these are known to have it, who cannot read it.
+    Carried {
+        /// Their names.
+        by: Vec<MemberName>,
+    },
+    /// So many of those who may read it have confirmed to have it.
+    Delivered {
+        /// How many have.
+        to: usize,
+        /// How many may read it, its author apart.
+        of: usize,
+    },
+}
+
+impl From<&Progress> for Delivery {
+    fn from(progress: &Progress) -> Self {
+        match progress {
+            Progress::Waiting => Self::Waiting,
+            Progress::Sent => Self::Sent,
+            Progress::Carried { by } => Self::Carried { by: by.clone() },
+            Progress::Delivered { to, of } => Self::Delivered { to: *to, of: *of },
+        }
+    }
+}
+
+impl fmt::Display for Delivery {
+    /// `waiting`, `carried by Base`, `2/3 delivered`, `all`; nothing where no more is known than that it was sent.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Waiting => f.write_str("waiting"),
+            Self::Sent => Ok(()),
+            Self::Carried { by } => {
+                let names: Vec<&str> = by.iter().map(MemberName::as_str).collect();
+                write!(f, "carried by {}", names.join(", "))
+            }
+            Self::Delivered { to, of } if to == of => f.write_str("all"),
+            Self::Delivered { to, of } => write!(f, "{to}/{of} delivered"),
+        }
+    }
 }
 
 /// One message as it is shown.
@@ -64,6 +104,10 @@ pub struct Message {
     pub received_ms: u64,
     /// The text.
     pub text: Text,
+    /// How it is said.
+    pub manner: Manner,
+    /// Whether somebody else calls this device's own member by name in it.
+    pub mentions_me: bool,
     /// How far it has come, if this device's own member wrote it.
     pub delivery: Option<Delivery>,
     /// Whether it came only after its author had been removed, though it is dated before: perhaps back-dated.
@@ -105,11 +149,7 @@ impl fmt::Display for Message {
 
 impl From<Row> for Message {
     fn from(row: Row) -> Self {
-        let delivery = match (row.mine(), row.is_waiting()) {
-            (false, _) => None,
-            (true, true) => Some(Delivery::Waiting),
-            (true, false) => Some(Delivery::Sent),
-        };
+        let delivery = row.mine().then(|| row.progress().map_or(Delivery::Sent, Delivery::from));
         Self {
             id: row.id().into(),
             group: row.group().clone(),
@@ -117,6 +157,8 @@ impl From<Row> for Message {
             time: row.time(),
             received_ms: row.received_ms(),
             text: row.text().clone(),
+            manner: Manner::from(&row),
+            mentions_me: row.mentions_me(),
             delivery,
             from_removed: row.is_from_removed(),
         }
@@ -132,6 +174,10 @@ struct Fields {
     #[serde(skip_deserializing)]
     time: String,
     text: Text,
+    #[serde(flatten)]
+    manner: Manner,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    mentions_me: bool,
     mine: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     delivery: Option<Delivery>,
@@ -144,8 +190,8 @@ struct Fields {
 impl From<Message> for Fields {
     fn from(message: Message) -> Self {
         let (time, mine, position) = (rfc3339(message.time), message.is_mine(), message.position());
-        let Message { id, group, author, received_ms, text, delivery, from_removed, .. } = message;
-        Self { id, group, author, time, text, mine, delivery, received_ms, from_removed, position }
+        let Message { id, group, author, received_ms, text, manner, mentions_me, delivery, from_removed, .. } = message;
+        Self { id, group, author, time, text, manner, mentions_me, mine, delivery, received_ms, from_removed, position }
     }
 }
 
@@ -153,11 +199,14 @@ impl TryFrom<Fields> for Message {
     type Error = PositionError;
 
     fn try_from(fields: Fields) -> Result<Self, PositionError> {
-        let Fields { id, group, author, text, delivery, received_ms, from_removed, position, .. } = fields;
+        let Fields {
+            id, group, author, text, manner, mentions_me, delivery, received_ms, from_removed, position, ..
+        } = fields;
         if position.id != id {
             return Err(PositionError);
         }
-        Ok(Self { id, group, author, time: position.time, received_ms, text, delivery, from_removed })
+        let time = position.time;
+        Ok(Self { id, group, author, time, received_ms, text, manner, mentions_me, delivery, from_removed })
     }
 }
 
@@ -269,7 +318,18 @@ impl Message {
         let time = Timestamp::from_ms(number.into());
         let id = format!("{number:064x}").parse().unwrap();
         let (group, author, text) = (group.parse().unwrap(), author.parse().unwrap(), Text::new(text));
-        Self { id, group, author, time, received_ms: time.ms(), text, delivery: None, from_removed: false }
+        Self {
+            id,
+            group,
+            author,
+            time,
+            received_ms: time.ms(),
+            text,
+            manner: Manner::default(),
+            mentions_me: false,
+            delivery: None,
+            from_removed: false,
+        }
     }
 }
 
@@ -286,6 +346,8 @@ mod tests {
             time: Timestamp::from_u64(Timestamp::from_ms(ms).to_u64() + counter),
             received_ms: ms + 5,
             text: Text::new("two\nlines\u{1b}[2J"),
+            manner: Manner::default(),
+            mentions_me: false,
             delivery: None,
             from_removed: false,
         }

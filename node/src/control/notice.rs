@@ -61,6 +61,20 @@ pub enum Notice {
     },
     /// A device asks to be admitted.
     JoinAsked(JoinRequest),
+    /// An order still waits for this member's answer.
+    OrderWaits {
+        /// Its group.
+        group: GroupId,
+        /// Who gave it.
+        giver: MemberName,
+    },
+    /// An order of this member's has not been answered by all.
+    OrderUnanswered {
+        /// Its group.
+        group: GroupId,
+        /// Who has not answered.
+        missing: Vec<MemberName>,
+    },
     /// This member is not in the newest roster any more.
     NoLongerMember {
         /// Who has signed it, as far as it is known.
@@ -103,6 +117,8 @@ impl From<io::Notice> for Notice {
             io::Notice::JoinAsked(request) => Self::JoinAsked(request.into()),
             io::Notice::NoLongerMember { by, at } => Self::NoLongerMember { by, at },
             io::Notice::Clash(clash) => Self::Clash { lost: Printable::new(&clash.to_string().replace('\n', "; ")) },
+            io::Notice::OrderWaits { group, giver } => Self::OrderWaits { group, giver },
+            io::Notice::OrderUnanswered { group, missing } => Self::OrderUnanswered { group, missing },
             io::Notice::StoreFailed => Self::StoreFailed,
             io::Notice::ClockOff { by_ms } => Self::ClockOff { by_ms },
             io::Notice::ClockMended => Self::ClockMended,

@@ -3,7 +3,7 @@
 use muster_roles::GroupId;
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Position};
+use super::{Change, Manner, MessageId, Position};
 
 /// Names one request of a screen, so that its answer finds the way back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ pub enum Request {
         group: GroupId,
         /// What.
         text: String,
+        /// How.
+        #[serde(flatten)]
+        manner: Manner,
         /// Answer only once another member has it, or so many milliseconds after it is stored, whichever is first.
         #[serde(default)]
         wait_ms: u64,
@@ -55,6 +58,15 @@ pub enum Request {
         /// The group.
         group: GroupId,
     },
+    /// Tell who has a message; answered by [`Answer::Matrix`](super::Answer::Matrix).
+    Who {
+        /// Its group.
+        group: GroupId,
+        /// The message.
+        id: MessageId,
+    },
+    /// List the orders of the week; answered by [`Answer::Orders`](super::Answer::Orders).
+    Orders,
     /// List the groups that the member may read; answered by [`Answer::Groups`](super::Answer::Groups).
     Groups,
     /// List the members; answered by [`Answer::Members`](super::Answer::Members).

@@ -3,12 +3,13 @@
 use muster_roles::GroupId;
 
 use super::posts::give;
-use super::reading::{self, WeekOf, WriteOut};
+use super::reading::{self, Opener, WeekOf, WriteOut};
 use super::{Done, Driver, RunError, wall_clock};
 use crate::control::{
-    Answer, Call, ClockState, EXPORT_QUEUE_LEN, Event, Export, Exporting, GroupState, MAX_PAGE_LEN, Member, Position,
-    Printable, Profile, Refusal, RefusalKind, Reply, Request, RosterState, Status,
+    Answer, Call, ClockState, EXPORT_QUEUE_LEN, Event, Export, Exporting, GroupState, MAX_PAGE_LEN, Member, MessageId,
+    Order, Position, Printable, Profile, Refusal, RefusalKind, Reply, Request, RosterState, Status,
 };
+use crate::engine::draft::Draft;
 use crate::engine::io::{Input, PostError};
 use crate::engine::view;
 use crate::export::readable;
@@ -23,8 +24,8 @@ impl Driver {
     /// Takes a call of a node that runs.
     pub(super) async fn on_call(&mut self, call: Call) -> Result<(), RunError> {
         match call {
-            Call::Ask { request: Request::Post { group, text, wait_ms }, reply } => {
-                return self.post(group, text, wait_ms, reply).await;
+            Call::Ask { request: Request::Post { group, text, manner, wait_ms }, reply } => {
+                return self.post(group, manner.draft(text), wait_ms, reply).await;
             }
             Call::Ask { request: Request::Change(change), reply } => return self.change(change, reply).await,
             Call::Ask { request, reply } => self.on_request(request, reply),
@@ -47,7 +48,7 @@ impl Driver {
         }
     }
 
-    async fn post(&mut self, group: GroupId, text: String, wait_ms: u64, reply: Reply<Answer>) -> Result<(), RunError> {
+    async fn post(&mut self, group: GroupId, draft: Draft, wait_ms: u64, reply: Reply<Answer>) -> Result<(), RunError> {
         let nonce = match muster_keys::random_bytes() {
             Ok(nonce) => nonce,
             Err(error) => {
@@ -57,7 +58,7 @@ impl Driver {
             }
         };
         match self.posts.ask(wait_ms, reply) {
-            Some(request) => self.feed(Input::Post { request, group, draft: text.into(), nonce }).await,
+            Some(request) => self.feed(Input::Post { request, group, draft, nonce }).await,
             None => Ok(()),
         }
     }
@@ -66,6 +67,8 @@ impl Driver {
         let answer = match request {
             Request::Page { group, before, limit } => return self.page(group, before, limit, reply),
             Request::Export { group } => return self.save(group, reply),
+            Request::Who { group, id } => return self.who(group, id, reply),
+            Request::Orders => Ok(Answer::Orders { orders: self.state.orders().map(Order::from).collect() }),
             Request::Read { group, upto } => self.read(&group, upto),
             Request::Groups => Ok(Answer::Groups { groups: self.groups() }),
             Request::Members => Ok(Answer::Members { members: self.members() }),
@@ -96,6 +99,30 @@ impl Driver {
             let reader = view::Reader { roster: &roster, keyring: &keyring, me: &me };
             Done::Page { page: reading::page(&disk, reader, &group, before, limit), group, reply }
         });
+    }
+
+    /// Reads who has a message, beside the loop: the receipts of a week may be many.
+    fn who(&mut self, group: GroupId, id: MessageId, reply: Reply<Answer>) {
+        if let Err(refusal) = self.may_read(Some(group.as_str())).and_then(|_| self.has_room()) {
+            return give(reply, Err(refusal));
+        }
+        let (disk, opener) = (self.disk.clone(), self.opener());
+        self.reads += 1;
+        self.work.spawn_blocking(move || {
+            let answer = match reading::who(&disk, &opener, &group, id.into()) {
+                Ok(Some(matrix)) => Ok(Answer::Matrix(matrix.into())),
+                Ok(None) => Err(Refusal::new(RefusalKind::Unknown, format_args!("no such message in {group}"))),
+                Err(error) => Err(Refusal::new(RefusalKind::Failed, error)),
+            };
+            give(reply, answer);
+            Done::WrittenOut
+        });
+    }
+
+    /// Returns what opens records beside the loop.
+    pub(super) fn opener(&self) -> Opener {
+        let keyring = self.state.reader().keyring.clone();
+        Opener { roster: self.state.roster().clone(), keyring, me: self.me }
     }
 
     /// Writes the last week of a group to a file, beside the loop: it may be long, and the node goes on meanwhile.

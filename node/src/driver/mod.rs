@@ -270,6 +270,8 @@ impl Driver {
                 Effect::Show(row) => self.show(row),
                 Effect::ShowLate(late) => self.show_late(late),
                 Effect::Made { request, group, time, id } => self.posts.made(request, group, time, id.into()),
+                Effect::Progress { group, changes } => self.on_progress(&group, changes),
+                Effect::Order(order) => self.tell(crate::control::Event::Order(order.into())),
                 Effect::Sent { group, records } => self.on_sent(group, records).await?,
                 Effect::Refused { request, reason } => self.posts.refused(request, reason.into()),
                 Effect::RosterChanged(roster) => self.on_roster(roster).await?,
@@ -277,8 +279,8 @@ impl Driver {
                 Effect::Shed(shed) => self.write(Job::Shed(shed)).await?,
                 Effect::Count(group) => {
                     self.count_unread(&group);
-                    let disk = self.disk.clone();
-                    self.work.spawn_blocking(move || Done::Engine(reading::count(&disk, group)));
+                    let (disk, opener) = (self.disk.clone(), self.opener());
+                    self.work.spawn_blocking(move || Done::Engine(reading::recall(&disk, &opener, group)));
                 }
                 Effect::Sync(effect) => self.synchronise(effect).await?,
                 Effect::Sign { change, roster, now } => self.sign(change, roster, now),

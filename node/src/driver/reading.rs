@@ -14,13 +14,15 @@ use tokio::sync::mpsc;
 use super::seen::Unread;
 use crate::control::{self, Answer, Message, Page, Piece, Position, Refusal, RefusalKind};
 use crate::disk::{Disk, DiskError, END_OF_TIME, Mark};
-use crate::engine::holes::Tally;
 use crate::engine::io::{Input, SyncInput};
+use crate::engine::matrix::Matrix;
 use crate::engine::policy::Carry;
+use crate::engine::recall::Recall;
 use crate::engine::store::{RETENTION_MS, Store};
 use crate::engine::sync::{SessionId, SyncId};
 use crate::engine::time::UnixMillis;
 use crate::engine::view::{Reader, Row};
+use crate::engine::wire::RecordId;
 use crate::engine::{Boot, MAX_UNSENT};
 use crate::export::{self, Export, Format};
 
@@ -59,20 +61,55 @@ pub(super) fn load(disk: &Disk, session: SessionId, group: GroupId, names: &[Syn
     Some(Input::Sync(SyncInput::Loaded { session, group, records }))
 }
 
-/// Counts the stored records of a group; nothing where the store cannot be read, and then no hole is shown.
-pub(super) fn count(disk: &Disk, group: GroupId) -> Option<Input> {
-    let mut tally = Tally::default();
+/// What opens records for this member.
+pub(super) struct Opener {
+    pub(super) roster: Arc<Roster>,
+    pub(super) keyring: Keyring,
+    pub(super) me: PublicKey,
+}
+
+impl Opener {
+    fn reader(&self) -> Reader<'_> {
+        Reader { roster: &self.roster, keyring: &self.keyring, me: &self.me }
+    }
+}
+
+/// Goes through the stored records of a group for what a node remembers of them; nothing where the store cannot be read,
+/// and then no hole is shown and nothing is confirmed.
+pub(super) fn recall(disk: &Disk, opener: &Opener, group: GroupId) -> Option<Input> {
+    let mut recall = Recall::default();
     let scanned = disk.scan(&group, Timestamp::ZERO, END_OF_TIME, &mut |stored| {
-        tally.note(stored.frame().header());
+        recall.note(&stored, &opener.reader());
         ControlFlow::Continue(())
     });
     match scanned {
-        Ok(()) => Some(Input::Counted { group, tally }),
+        Ok(()) => Some(Input::Recalled { group, recall }),
         Err(error) => {
             tracing::error!(%error, %group, "the store cannot be read");
             None
         }
     }
+}
+
+/// Goes through the records of a group from a message on for who has it; nothing where the message is not here.
+pub(super) fn who(disk: &Disk, opener: &Opener, group: &GroupId, id: RecordId) -> Result<Option<Matrix>, DiskError> {
+    let mut matrix: Option<Matrix> = None;
+    disk.scan(group, Timestamp::ZERO, END_OF_TIME, &mut |stored| {
+        let frame = stored.frame();
+        match &mut matrix {
+            None if frame.id() == id && frame.header().kind.is_message() => {
+                matrix = Some(Matrix::of(id, frame.header(), &opener.roster));
+            }
+            None => {}
+            Some(matrix) => {
+                if let Ok(content) = opener.reader().content(&stored) {
+                    matrix.note(frame.header(), &content);
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(matrix)
 }
 
 /// Messages of a group that have been read from the store.

@@ -6,7 +6,8 @@ use tokio::time::Instant;
 use super::{Done, Driver, RunError, reading};
 use crate::control::{Delivery, Event, Late, Message, MessageId};
 use crate::disk::writer::Job;
-use crate::engine::io::Notice;
+use crate::engine::delivery::Progress;
+use crate::engine::io::{Input, Notice};
 use crate::engine::late::LateRows;
 use crate::engine::view::{Profile, Row};
 use crate::engine::wire::RecordId;
@@ -39,8 +40,29 @@ impl Driver {
     ) -> Result<(), RunError> {
         let ids: Vec<MessageId> = records.iter().map(|(_, id)| (*id).into()).collect();
         ids.iter().for_each(|id| self.posts.sent(*id));
-        self.tell(Event::Delivery { group: group.clone(), ids, delivery: Delivery::Sent });
+        self.tell_delivery(&group, ids);
         self.write(Job::Sent { group, records }).await
+    }
+
+    /// Tells how far messages that somebody has have come by now.
+    fn tell_delivery(&mut self, group: &GroupId, ids: Vec<MessageId>) {
+        let mut alike: Vec<(Delivery, Vec<MessageId>)> = Vec::new();
+        for id in ids {
+            let progress = self.state.progress(group, &id.into());
+            let delivery = progress.as_ref().map_or(Delivery::Sent, Delivery::from);
+            match alike.iter_mut().find(|(other, _)| *other == delivery) {
+                Some((_, ids)) => ids.push(id),
+                None => alike.push((delivery, vec![id])),
+            }
+        }
+        for (delivery, ids) in alike {
+            self.tell(Event::Delivery { group: group.clone(), ids, delivery });
+        }
+    }
+
+    /// Messages of this member have come further.
+    pub(super) fn on_progress(&mut self, group: &GroupId, changes: Vec<(RecordId, Progress)>) {
+        self.tell_delivery(group, changes.into_iter().map(|(id, _)| id.into()).collect());
     }
 
     pub(super) fn show_profile(&mut self) {
@@ -61,6 +83,9 @@ impl Driver {
 
     pub(super) async fn note_seen(&mut self) -> Result<(), RunError> {
         let seen = self.seen.take_changed();
+        for (group, (upto, _)) in &seen {
+            self.feed(Input::Read { group: group.clone(), upto: *upto }).await?;
+        }
         if seen.is_empty() { Ok(()) } else { self.write(Job::Mark(seen)).await }
     }
 
@@ -77,6 +102,10 @@ impl Driver {
             Notice::JoinAsked(request) => tracing::info!(name = %request.name, key = %request.key, "asks to join"),
             Notice::Clash(clash) => tracing::warn!(%clash, "two have changed the roster apart"),
             Notice::NoLongerMember { by, .. } => tracing::warn!(?by, "this member is not in the roster any more"),
+            Notice::OrderWaits { group, giver } => tracing::info!(%group, %giver, "an order waits for an answer"),
+            Notice::OrderUnanswered { group, missing } => {
+                tracing::info!(%group, missing = missing.len(), "an order has not been answered by all");
+            }
             Notice::ClockOff { by_ms } => tracing::warn!(by_ms, "this device's clock is off; the unit's time is used"),
             Notice::ClockMended => tracing::info!("this device's clock agrees with the unit's"),
             Notice::ClocksDiffer { member, by_ms } => tracing::warn!(%member, by_ms, "two clocks disagree"),

@@ -7,11 +7,13 @@ use muster_keys::PublicKey;
 use muster_roles::{Clash, Denial, EditError, GroupId, MemberName, Role, Roster, Timestamp};
 
 use super::change::{Change, ChangeError};
+use super::delivery::Progress;
 use super::draft::Draft;
-use super::holes::Tally;
 use super::join::{JoinAnswer, JoinAsk, JoinRequest};
 use super::late::LateRows;
+use super::order::Order;
 use super::policy::Permitted;
+use super::recall::Recall;
 use super::store::{Fate, Shed};
 use super::sync::{SessionId, SyncEffect, SyncId};
 use super::time::UnixMillis;
@@ -124,11 +126,18 @@ pub enum Input {
     /// Gossip to this member was dropped, because it does not take it fast enough.
     Slow(PublicKey),
     /// What [`Effect::Count`] asked for.
-    Counted {
+    Recalled {
         /// The group.
         group: GroupId,
-        /// Its stored records.
-        tally: Tally,
+        /// What its stored records tell.
+        recall: Recall,
+    },
+    /// The person has read a group.
+    Read {
+        /// The group.
+        group: GroupId,
+        /// The time of the newest message read.
+        upto: Timestamp,
     },
     /// Something happened to synchronisation.
     Sync(SyncInput),
@@ -263,6 +272,15 @@ pub enum Effect {
         /// The record.
         id: RecordId,
     },
+    /// Messages of this member have come further; what is shown as waiting is told by [`Effect::Sent`].
+    Progress {
+        /// Their group.
+        group: GroupId,
+        /// How far each has come.
+        changes: Vec<(RecordId, Progress)>,
+    },
+    /// An order has been given, or answered.
+    Order(Order),
     /// A post could not be made.
     Refused {
         /// The request of [`Input::Post`].
@@ -315,7 +333,7 @@ pub enum Effect {
     },
     /// Too much may be carried for others: drop the oldest of it, and answer [`Input::Shed`] if there was any to drop.
     Shed(Shed),
-    /// Go through all stored records of a group, then answer [`Input::Counted`].
+    /// Go through all stored records of a group, then answer [`Input::Recalled`].
     Count(GroupId),
     /// Something for synchronisation.
     Sync(SyncEffect),
@@ -430,6 +448,20 @@ pub enum Notice {
     },
     /// A device asks to be admitted.
     JoinAsked(JoinRequest),
+    /// An order still waits for this member's answer.
+    OrderWaits {
+        /// Its group.
+        group: GroupId,
+        /// Who gave it.
+        giver: MemberName,
+    },
+    /// An order of this member's has not been answered by all.
+    OrderUnanswered {
+        /// Its group.
+        group: GroupId,
+        /// Who has not answered.
+        missing: Vec<MemberName>,
+    },
     /// This member is not in the newest roster any more.
     NoLongerMember {
         /// Who has signed it, as far as it is known.

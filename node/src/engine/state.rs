@@ -1,6 +1,7 @@
 //! The engine's state and how each input changes it.
 
 mod clock;
+mod confirming;
 mod post;
 mod receive;
 mod roster;
@@ -15,16 +16,19 @@ use muster_roles::{GroupId, Keyring, Roster, Timestamp};
 
 use super::carried::Carried;
 use super::change::Changes;
+use super::delivery::Deliveries;
 use super::held::Held;
 use super::holes::Holes;
 use super::io::{Effect, Input, SyncInput};
 use super::join::{JoinRequest, Requests};
 use super::late::Late;
+use super::order::Orders;
 use super::outbox::Outbox;
 use super::policy::{Carry, Limiter};
+use super::receipts::Receipts;
 use super::recent::Recent;
 use super::store::{CARRY_QUOTA_BYTES, Stored};
-use super::sync::{SessionId, Sync, SyncEffect};
+use super::sync::{SessionId, Sync, SyncEffect, SyncId};
 use super::time::{Clock, UnitTime, UnixMillis};
 use super::unsent::Unsent;
 use super::view::{Reader, Row, Unreadable};
@@ -52,6 +56,8 @@ pub struct Boot {
     pub quota_bytes: u64,
     /// The time before which nothing of them is left, because there was no room.
     pub floor: Timestamp,
+    /// The member does not tell others how far it has read.
+    pub is_discreet: bool,
 }
 
 impl Default for Boot {
@@ -64,6 +70,7 @@ impl Default for Boot {
             waiting: Vec::new(),
             quota_bytes: CARRY_QUOTA_BYTES,
             floor: Timestamp::ZERO,
+            is_discreet: false,
         }
     }
 }
@@ -100,6 +107,13 @@ pub struct State {
     sync: Sync,
     late: Late,
     holes: Holes,
+    receipts: Receipts,
+    deliveries: Deliveries,
+    orders: Orders,
+    /// How many members read each group that this one reads.
+    readers: BTreeMap<GroupId, usize>,
+    /// Everyone's key.
+    members: Vec<PublicKey>,
     /// When a member last came while none was there.
     joined: UnixMillis,
     /// Members to compare with as soon as so many batches are stored, which came before these could hear of them.
@@ -154,6 +168,11 @@ impl State {
             sync: Sync::default(),
             late: Late::default(),
             holes: Holes::default(),
+            receipts: Receipts::new(boot.is_discreet),
+            deliveries: Deliveries::default(),
+            orders: Orders::new(me),
+            readers: BTreeMap::new(),
+            members: Vec::new(),
             joined: UnixMillis(0),
             meeting: BTreeMap::new(),
             appending: VecDeque::new(),
@@ -169,6 +188,7 @@ impl State {
         let mut effects = sync_effects(self.sync.carry(groups));
         if let Some(member) = self.roster.member(&self.me) {
             let own: Vec<GroupId> = self.roster.groups().filter(|group| member.role.may_read(group)).cloned().collect();
+            self.count_readers(&own);
             effects.extend(self.holes.watch(own.iter().cloned()).into_iter().map(Effect::Count));
             self.carried.set_own(own.into_iter().collect());
             effects.push(Effect::Shed(self.carried.shed()));
@@ -192,7 +212,7 @@ impl State {
         match input {
             Input::Post { request, group, draft, nonce } => self.on_post(request, &group, &draft, &nonce, now),
             Input::Gossip { handle, group, bytes } => self.on_gossip(handle, &group, &bytes, now),
-            Input::Committed { records } => self.on_committed(&records),
+            Input::Committed { records } => self.on_committed(&records, now),
             Input::CommitFailed { records } => self.on_commit_failed(&records),
             Input::Shed { before } => {
                 self.carried.raise_floor(before);
@@ -226,8 +246,9 @@ impl State {
             }
             Input::Clock { member, theirs, ours } => self.on_clock(&member, theirs, ours),
             Input::Slow(peer) => sync_effects(self.sync.lost(peer, now)),
-            Input::Counted { group, tally } => {
-                self.holes.counted(&group, tally);
+            Input::Recalled { group, recall } => self.on_recalled(&group, recall, now),
+            Input::Read { group, upto } => {
+                self.receipts.read(&group, upto);
                 Vec::new()
             }
             Input::Sync(input) => self.on_sync(input, now),
@@ -259,7 +280,15 @@ impl State {
     /// [`Unreadable`] says why it is not to be shown.
     pub fn row(&self, stored: &Stored) -> Result<Row, Unreadable> {
         let row = self.reader().row(stored)?;
-        Ok(if self.unsent.is_waiting(&row) { row.into_waiting() } else { row })
+        Ok(if self.unsent.is_waiting(&row) { row.into_waiting() } else { self.with_progress(row) })
+    }
+
+    /// Says how far a row of this member's own has come.
+    fn with_progress(&self, row: Row) -> Row {
+        match self.progress(row.group(), &row.id()) {
+            Some(progress) if row.mine() => row.into_progress(progress),
+            _ => row,
+        }
     }
 
     /// Returns how many of this member's own messages wait, as nobody else is known to have them.
@@ -309,6 +338,7 @@ impl State {
             SyncInput::Withdrawn { group, names } => {
                 self.sync.rejudge(&group, &names);
                 self.unsent.forget(&group, &names);
+                self.orders.withdraw(&group, |time, id| names.contains(&SyncId::new(time, id)));
                 Vec::new()
             }
             SyncInput::Opened { session, peer, .. } if self.roster.member(&peer).is_none() => {
@@ -345,6 +375,8 @@ impl State {
         effects.extend(self.give_verdicts_up(now));
         effects.extend(self.report_sent());
         effects.extend(self.report_holes(now));
+        effects.extend(self.confirm_due(now, random));
+        effects.extend(self.remind(now));
         effects
     }
 }

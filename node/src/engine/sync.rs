@@ -99,7 +99,7 @@ pub(super) struct Sync {
     opening: Option<PublicKey>,
     refused: BTreeMap<GroupId, Refused>,
     /// What comparing has found somebody else to have, of records that nobody else was known to have.
-    found: Vec<(GroupId, BTreeSet<SyncId>)>,
+    found: Vec<(PublicKey, GroupId, BTreeSet<SyncId>)>,
     next_round: Option<UnixMillis>,
 }
 
@@ -274,6 +274,16 @@ impl Sync {
         self.due.is_empty() && self.opening.is_none() && !self.is_leading()
     }
 
+    /// Returns the members that are connected.
+    pub(super) fn connected(&self) -> BTreeSet<PublicKey> {
+        self.connected.keys().copied().collect()
+    }
+
+    /// Returns who is at the other end of a session.
+    pub(super) fn peer(&self, id: SessionId) -> Option<PublicKey> {
+        self.sessions.get(&id).map(|open| open.peer)
+    }
+
     /// Tells whether no member is connected.
     pub(super) fn is_alone(&self) -> bool {
         self.connected.is_empty()
@@ -381,7 +391,7 @@ impl Sync {
     }
 
     /// Returns what comparing has found somebody else to have since this was last asked.
-    pub(super) fn take_found(&mut self) -> Vec<(GroupId, BTreeSet<SyncId>)> {
+    pub(super) fn take_found(&mut self) -> Vec<(PublicKey, GroupId, BTreeSet<SyncId>)> {
         std::mem::take(&mut self.found)
     }
 
@@ -443,7 +453,7 @@ impl Sync {
                         Step::Verify { group, records, last } => {
                             effects.push(SyncEffect::Verify { session: id, group, records, last });
                         }
-                        Step::Held(group, names) => self.found.push((group, names)),
+                        Step::Held(group, names) => self.found.push((peer, group, names)),
                         Step::Wish => effects.extend(self.wish(peer)),
                         Step::Finish => effects.extend(self.close(id)),
                     }

@@ -7,6 +7,7 @@ use muster_roles::{GroupId, Keyring, MemberName, Precedence, Role, Roster, Times
 use serde::{Deserialize, Serialize};
 
 use super::content::{About, Content};
+use super::delivery::Progress;
 use super::mention::mentions;
 use super::policy::permit_record;
 use super::seal;
@@ -128,6 +129,7 @@ pub struct Row {
     precedence: Precedence,
     about: Option<About>,
     mentions_me: bool,
+    progress: Option<Progress>,
 }
 
 impl Row {
@@ -210,6 +212,18 @@ impl Row {
         self.mentions_me
     }
 
+    /// Returns how far it has come, if it is this member's own; nothing where that is not followed any more.
+    #[must_use]
+    pub fn progress(&self) -> Option<&Progress> {
+        if self.waiting { Some(&Progress::Waiting) } else { self.progress.as_ref() }
+    }
+
+    /// Says how far it has come.
+    #[must_use]
+    pub(crate) fn into_progress(self, progress: Progress) -> Self {
+        Self { progress: Some(progress), ..self }
+    }
+
     /// Says that nobody else is known to have it yet.
     #[must_use]
     pub(crate) fn into_waiting(self) -> Self {
@@ -271,6 +285,14 @@ impl Reader<'_> {
         Ok(self.row_of(stored, self.open(stored)?))
     }
 
+    /// Judges and decrypts a stored record, a receipt too; returns what was sealed in it.
+    ///
+    /// # Errors
+    /// [`Unreadable`] says why this member may not have it.
+    pub fn content(&self, stored: &Stored) -> Result<Content, Unreadable> {
+        Ok(self.open(stored)?.content)
+    }
+
     /// Judges and decrypts a stored record, a receipt too.
     pub(crate) fn open(&self, stored: &Stored) -> Result<Opened, Unreadable> {
         let frame = stored.frame();
@@ -303,6 +325,7 @@ impl Reader<'_> {
             kind: header.kind,
             precedence: header.precedence,
             about: opened.content.about,
+            progress: None,
         }
     }
 }
@@ -375,6 +398,7 @@ impl Row {
             precedence: Precedence::Routine,
             about: None,
             mentions_me: false,
+            progress: None,
         }
     }
 }

@@ -10,8 +10,8 @@ use super::printed::Line;
 use super::shown::Shown;
 use super::wording;
 use crate::control::{
-    Answer, Ask, Event, Late, Message, PAGE_LEN, Page, Position, Printable, Profile, Refusal, Request, RequestId,
-    SCREEN_QUEUE_LEN,
+    Answer, Ask, Event, Late, Manner, Message, PAGE_LEN, Page, Position, Printable, Profile, Refusal, Request,
+    RequestId, SCREEN_QUEUE_LEN,
 };
 
 /// Live messages kept back while the history that goes before them is on its way; with more, they are shown without it.
@@ -73,7 +73,9 @@ impl Chat {
         let Some(profile) = &self.profile else { return Vec::new() };
         match commands::parse(line, profile, self.open.as_ref()) {
             Ok(Action::Nothing) => Vec::new(),
-            Ok(Action::Post { group, text }) => vec![Output::Ask(self.ask(Request::Post { group, text, wait_ms: 0 }))],
+            Ok(Action::Post { group, text }) => {
+                vec![Output::Ask(self.ask(Request::Post { group, text, manner: Manner::default(), wait_ms: 0 }))]
+            }
             Ok(Action::Open(group)) => self.switch(group),
             Ok(Action::Export(group)) => vec![Output::Ask(self.ask(Request::Export { group }))],
             Ok(Action::Ask(request)) => vec![Output::Ask(self.ask(request))],
@@ -98,6 +100,7 @@ impl Chat {
             }
             Event::Missed { count } => self.on_missed(count),
             Event::Notice(notice) => vec![told(wording::notice(&notice, self.open.as_ref()))],
+            Event::Order(_) => Vec::new(),
             Event::Delivery { .. } | Event::Member(_) | Event::JoinRequests { .. } | Event::Closed => Vec::new(),
         };
         outputs.extend(self.note_read());

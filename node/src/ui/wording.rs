@@ -103,6 +103,13 @@ pub(super) fn notice(notice: &Notice, open: Option<&GroupId>) -> String {
             signed_by(by),
             at.map(signed_at).unwrap_or_default()
         ),
+        Notice::OrderWaits { group, giver } => {
+            format!("an order of {giver}{} still waits for your answer: :ack or :cannot", elsewhere(group))
+        }
+        Notice::OrderUnanswered { group, missing } => {
+            let names: Vec<&str> = missing.iter().map(MemberName::as_str).collect();
+            format!("your order{} has no answer yet from {}", elsewhere(group), names.join(", "))
+        }
         Notice::ClockOff { by_ms } => format!(
             "this device's clock is {} the unit's: set it; messages are stamped with the unit's time",
             apart(*by_ms)

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use fastrand::Rng;
 use muster::engine::change::Change;
 use muster::engine::draft::Draft;
-use muster::engine::holes::Tally;
 use muster::engine::io::{Effect, GossipHandle, Input, Notice, PublishOutcome, RequestId, SyncInput, Verdict};
+use muster::engine::order::Order;
 use muster::engine::policy::{Permitted, permit_record};
+use muster::engine::recall::Recall;
 use muster::engine::store::{RETENTION_MS, Shed, Store};
 use muster::engine::sync::{MAX_FRAME_LEN, SessionId, SyncEffect, SyncId};
 use muster::engine::time::UnixMillis;
@@ -18,7 +19,7 @@ use muster::engine::view::Row;
 use muster::engine::wire::Frame;
 use muster::engine::{Boot, MAX_UNSENT, State};
 use muster_keys::{Identity, PublicKey};
-use muster_roles::{EditError, GroupId, Proposal, Role, Roster, draft, due_rekey};
+use muster_roles::{EditError, GroupId, Proposal, Role, Roster, Timestamp, draft, due_rekey};
 
 use crate::store::MemStore;
 
@@ -56,6 +57,8 @@ pub struct SimNode {
     /// By how many milliseconds its clock is ahead of the true time.
     pub skew_ms: i64,
     pub notices: Vec<Notice>,
+    /// The orders it has been shown, as they stand.
+    pub orders: Vec<Order>,
     /// Messages of which it has been told that they waited and are sent.
     pub told_sent: u64,
     neighbours: Vec<usize>,
@@ -83,7 +86,7 @@ enum Happening {
     Hears { node: usize, other: usize },
     Documents { node: usize, documents: Vec<Vec<u8>> },
     Part { a: usize, b: usize },
-    Counted { node: usize, group: GroupId, tally: Tally },
+    Recalled { node: usize, group: GroupId, recall: Recall },
     Sync { node: usize, input: SyncInput },
     Signed { node: usize, signed: Result<Vec<Vec<u8>>, EditError> },
 }
@@ -157,6 +160,7 @@ impl World {
                 refused: 0,
                 skew_ms: 0,
                 notices: Vec::new(),
+                orders: Vec::new(),
                 told_sent: 0,
                 neighbours,
                 carries: HashSet::new(),
@@ -307,6 +311,11 @@ impl World {
         self.schedule(after_ms, Happening::Say { node, group: group.clone(), draft });
     }
 
+    /// The person at a node has read a group up to a time.
+    pub fn read(&mut self, node: usize, group: &GroupId, upto: Timestamp) {
+        self.feed(node, Input::Read { group: group.clone(), upto });
+    }
+
     /// A message made elsewhere reaches a node, as a patched client would send it.
     pub fn inject(&mut self, after_ms: u64, node: usize, group: &GroupId, message: Vec<u8>) {
         self.schedule(after_ms, Happening::Gossip { node, group: group.clone(), message });
@@ -389,7 +398,7 @@ impl World {
                 self.feed(a, Input::MemberDown(self.key(b)));
                 self.feed(b, Input::MemberDown(self.key(a)));
             }
-            Happening::Counted { node, group, tally } => self.feed(node, Input::Counted { group, tally }),
+            Happening::Recalled { node, group, recall } => self.feed(node, Input::Recalled { group, recall }),
             Happening::Sync { node, input: SyncInput::Opened { session, peer, leading } } => {
                 self.feed(node, Input::Sync(SyncInput::Opened { session, peer, leading }));
                 if !self.streams.contains_key(&(node, session)) {
@@ -481,12 +490,18 @@ impl World {
                 }
             }
             Effect::Refused { .. } => self.nodes[node].refused += 1,
+            Effect::Progress { .. } => {}
+            Effect::Order(order) => {
+                let orders = &mut self.nodes[node].orders;
+                orders.retain(|other| other.row.id() != order.row.id());
+                orders.push(order);
+            }
             Effect::Shed(shed) => self.schedule(1, Happening::Shed { node, shed }),
             Effect::Count(group) => {
-                let mut tally = Tally::default();
+                let mut recall = Recall::default();
                 let stored = self.nodes[node].store.all(&group);
-                stored.iter().for_each(|stored| tally.note(stored.frame().header()));
-                self.schedule(5, Happening::Counted { node, group, tally });
+                stored.iter().for_each(|stored| recall.note(stored, &self.nodes[node].state.reader()));
+                self.schedule(5, Happening::Recalled { node, group, recall });
             }
             Effect::Sync(effect) => self.carry_out_sync(node, effect),
             Effect::Prune { before } => {

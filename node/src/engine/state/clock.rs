@@ -51,6 +51,7 @@ impl State {
         self.sync.prune(before);
         self.unsent.prune(before);
         self.holes.prune(before);
+        self.orders.prune(before);
         let mut effects = self.prune_roster(now);
         effects.push(Effect::Prune { before });
         effects

@@ -26,6 +26,8 @@ impl State {
                 let frame = record.frame();
                 let made = Effect::Made { request, group: group.clone(), time: frame.header().time, id: frame.id() };
                 self.unsent.insert(frame);
+                // Gossip may hand it over before it is stored.
+                self.follow(frame);
                 let left_out = self.enqueue(frame);
                 let append = self.append(vec![record.into_own()], None);
                 std::iter::once(made).chain(left_out).chain(append).chain(self.publish(group)).collect()
@@ -54,16 +56,23 @@ impl State {
         if text.len() > MAX_TEXT_LEN {
             return Err(PostError::TooLong { len: text.len(), max: MAX_TEXT_LEN });
         }
-        let content = Content { about: draft.about(), ..Content::text(text) };
+        self.check_answer(group, draft)?;
         let seq = self.last_seq.get(group).copied().unwrap_or(0).saturating_add(1);
         let header = Header { precedence: draft.precedence, ..self.head(group, draft.kind(), seq, now) };
+        // Asked before anything is taken out of what is to be confirmed: a refused message confirms nothing.
+        permit_record(&self.roster, &header).map_err(PostError::Denied)?;
+        if !self.has_key(group) {
+            return Err(PostError::NoKey { group: group.clone() });
+        }
+        let confirmed = self.receipts.take_along(group, &self.members, now);
+        let content = Content { about: draft.about(), confirmed, ..Content::text(text) };
         let record = self.make(&header, &content, nonce, now)?;
         self.last_seq.insert(group.clone(), seq);
         Ok(record)
     }
 
     /// Begins a routine record of one's own.
-    fn head(&mut self, group: &GroupId, kind: Kind, seq: u64, now: UnixMillis) -> Header {
+    pub(super) fn head(&mut self, group: &GroupId, kind: Kind, seq: u64, now: UnixMillis) -> Header {
         let cited = self.roster.versions_for(group);
         Header {
             unit: self.roster.unit(),
@@ -80,7 +89,7 @@ impl State {
     }
 
     /// Seals and signs a record of one's own, if the roster allows it.
-    fn make(
+    pub(super) fn make(
         &self,
         header: &Header,
         content: &Content,

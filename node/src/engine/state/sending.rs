@@ -1,5 +1,8 @@
 //! One's own records on their way to others: who has them, and what the screen and the store are told of it.
 
+use std::collections::BTreeSet;
+
+use muster_keys::PublicKey;
 use muster_roles::GroupId;
 
 use super::{State, sync_effects};
@@ -51,7 +54,11 @@ impl State {
     pub(super) fn on_published(&mut self, group: &GroupId, outcome: PublishOutcome, now: UnixMillis) -> Vec<Effect> {
         let names = self.outbox.answered(group, outcome);
         let mut effects: Vec<Effect> = match outcome {
-            PublishOutcome::Sent => self.on_sent(group, &names),
+            PublishOutcome::Sent => {
+                let to = self.sync.connected();
+                let shown = self.on_sent(group, &names);
+                shown.into_iter().chain(self.on_handed(group, &names, &to)).collect()
+            }
             PublishOutcome::NobodyListens if self.is_unheard(group) => {
                 self.unsent.unheard(group).into_iter().map(Effect::Show).collect()
             }
@@ -75,8 +82,9 @@ impl State {
     /// Comparing may show that a member has what nobody else was known to have.
     pub(super) fn on_frame(&mut self, session: SessionId, bytes: &[u8]) -> Vec<Effect> {
         let mut effects = sync_effects(self.sync.frame(session, bytes));
-        for (group, names) in self.sync.take_found() {
+        for (peer, group, names) in self.sync.take_found() {
             effects.extend(self.on_sent(&group, &names));
+            effects.extend(self.on_handed(&group, &names, &[peer].into()));
         }
         effects
     }
@@ -87,6 +95,8 @@ impl State {
         let mut effects = sync_effects(self.sync.loaded(session, group, records));
         if effects.iter().any(|effect| matches!(effect, Effect::Sync(SyncEffect::Send(..)))) {
             effects.extend(self.on_sent(group, &waiting));
+            let to: BTreeSet<PublicKey> = self.sync.peer(session).into_iter().collect();
+            effects.extend(self.on_handed(group, &waiting, &to));
         }
         effects
     }

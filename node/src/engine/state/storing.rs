@@ -23,9 +23,9 @@ impl State {
         Some(Effect::Append(records))
     }
 
-    pub(super) fn on_committed(&mut self, records: &[(Permitted, Fate)]) -> Vec<Effect> {
+    pub(super) fn on_committed(&mut self, records: &[(Permitted, Fate)], now: UnixMillis) -> Vec<Effect> {
         let mut names: BTreeMap<&GroupId, Vec<SyncId>> = BTreeMap::new();
-        let mut effects = Vec::new();
+        let (mut effects, mut noted) = (Vec::new(), Vec::new());
         let by_session: Vec<bool> = self.sources().take(records.len()).collect();
         for ((record, fate), by_session) in records.iter().zip(by_session) {
             if *fate == Fate::New {
@@ -34,7 +34,13 @@ impl State {
                 names.entry(&header.group).or_default().push(SyncId::new(header.time, &record.frame().id()));
                 self.holes.note(header);
                 // What this member may not read, or has no key for, is carried for others and shown to nobody.
-                let Ok(row) = self.reader().row(&Stored::from(record)) else { continue };
+                let stored = Stored::from(record);
+                let Ok(opened) = self.reader().open(&stored) else { continue };
+                noted.extend(self.note_content(&stored, &opened, now));
+                if !header.kind.is_message() {
+                    continue;
+                }
+                let row = self.reader().row_of(&stored, opened);
                 if by_session {
                     self.late.push(row);
                 } else {
@@ -43,6 +49,8 @@ impl State {
                 }
             }
         }
+        // What a message changes is told after the message.
+        effects.extend(noted);
         for (group, names) in names {
             self.sync.stored(group, names);
         }

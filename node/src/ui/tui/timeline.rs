@@ -127,12 +127,13 @@ impl Timeline {
     }
 
     /// Others have this message now.
-    pub(super) fn note_sent(&mut self, id: MessageId) {
-        let Some(key) = self.waiting.iter().find(|key| key.place == Place::Message(id)).copied() else { return };
+    pub(super) fn note_sent(&mut self, id: MessageId) -> bool {
+        let Some(key) = self.waiting.iter().find(|key| key.place == Place::Message(id)).copied() else { return false };
         self.waiting.remove(&key);
         if let Some(Item::Said(said)) = self.items.get_mut(&key) {
             said.waiting = false;
         }
+        true
     }
 
     fn cut(&mut self) {

@@ -17,11 +17,11 @@ impl Model {
             Event::Message(message) => self.on_message(message),
             Event::Late { groups } => groups.into_iter().for_each(|late| self.on_late(late)),
             Event::Delivery { group, ids, delivery } => {
-                if delivery == Delivery::Sent
+                if delivery != Delivery::Waiting
                     && let Some(view) = self.views.get_mut(&group)
                 {
-                    ids.iter().for_each(|id| view.timeline.note_sent(*id));
-                    self.waiting = self.waiting.saturating_sub(ids.len());
+                    let waited = ids.iter().filter(|id| view.timeline.note_sent(**id)).count();
+                    self.waiting = self.waiting.saturating_sub(waited);
                 }
             }
             Event::Read { group, unread, .. } => {
@@ -36,7 +36,7 @@ impl Model {
             Event::Missed { count } => self.on_missed(count),
             Event::Answered { to, answer } => self.on_answer(to, answer),
             Event::Refused { to, refusal } => self.on_refusal(to, &refusal),
-            Event::Listening { .. } => {}
+            Event::Listening { .. } | Event::Order(_) => {}
             Event::JoinRequests { requests } => {
                 if let Some(request) = requests.last() {
                     let text = format!("{} asks to be admitted: `muster member requests` lists who asks", request.name);
@@ -130,7 +130,12 @@ impl Model {
             Notice::StoreFailed => self.warning = Some("the store has failed".to_owned()),
             Notice::NoLongerMember { .. } => self.warning = Some("not in the roster".to_owned()),
             Notice::Admitted { .. } | Notice::Removed { .. } => self.ask(Purpose::Own, Request::Members),
-            Notice::Missing { .. } | Notice::Arrived { .. } | Notice::JoinAsked(_) | Notice::Clash { .. } => {}
+            Notice::Missing { .. }
+            | Notice::Arrived { .. }
+            | Notice::JoinAsked(_)
+            | Notice::Clash { .. }
+            | Notice::OrderWaits { .. }
+            | Notice::OrderUnanswered { .. } => {}
         }
         let weight = match notice {
             Notice::StoreFailed | Notice::NoLongerMember { .. } | Notice::Clash { .. } => Weight::Refusal,
@@ -180,7 +185,7 @@ impl Model {
                 wording::requests(&requests).into_iter().for_each(|line| self.note(Weight::Answer, line));
             }
             Answer::Changed(changed) => self.note(Weight::Answer, wording::changed(&changed)),
-            Answer::Posted(_) | Answer::Peers { .. } | Answer::Done => {}
+            Answer::Posted(_) | Answer::Peers { .. } | Answer::Matrix(_) | Answer::Orders { .. } | Answer::Done => {}
         }
     }
 

@@ -5,7 +5,7 @@ use ratatui::crossterm::event::{
 };
 
 use super::{MAX_ASKS, Mode, Model, Purpose, Stay};
-use crate::control::{Request, Text};
+use crate::control::{Manner, Request, Text};
 use crate::ui::commands::{self, Action};
 use crate::ui::tui::timeline::Weight;
 use crate::ui::tui::window::Window;
@@ -120,7 +120,9 @@ impl Model {
         let _text = self.editor.take();
         match parsed {
             Ok(Action::Nothing) => {}
-            Ok(Action::Post { group, text }) => self.ask(Purpose::Wish, Request::Post { group, text, wait_ms: 0 }),
+            Ok(Action::Post { group, text }) => {
+                self.ask(Purpose::Wish, Request::Post { group, text, manner: Manner::default(), wait_ms: 0 })
+            }
             Ok(Action::Open(group)) => self.open_group(group),
             Ok(Action::Export(group)) => self.ask(Purpose::Wish, Request::Export { group }),
             Ok(Action::Ask(request)) => self.ask(Purpose::Wish, request),
