@@ -41,8 +41,29 @@ pub(super) fn make(
     args: &ProposalArgs,
     now: Timestamp,
 ) -> Result<Option<Proposed>, CommandError> {
+    let proposal = draft(opened, edit, args, now)?;
+    carry_out(home, opened, (edit, &proposal), args, now)
+}
+
+/// Signs a change without making it: a change that is refused is refused by this.
+pub(super) fn draft(
+    opened: &Opened,
+    edit: &Edit,
+    args: &ProposalArgs,
+    now: Timestamp,
+) -> Result<Proposal, CommandError> {
     let make = if args.proposal.is_some() { muster_roles::propose } else { muster_roles::draft };
-    let proposal = make(&opened.roster, &opened.identity, edit, now)?;
+    Ok(make(&opened.roster, &opened.identity, edit, now)?)
+}
+
+/// Makes a change that was drafted, as [`make`] does.
+pub(super) fn carry_out(
+    home: &Home,
+    opened: &mut Opened,
+    (edit, proposal): (&Edit, &Proposal),
+    args: &ProposalArgs,
+    now: Timestamp,
+) -> Result<Option<Proposed>, CommandError> {
     let missing = proposal.missing(&opened.roster);
     if missing.is_empty() {
         let documents: Vec<_> = proposal.documents().map(<[u8]>::to_vec).collect();
@@ -50,7 +71,7 @@ pub(super) fn make(
         return Ok(None);
     }
     let file = args.proposal.clone().unwrap_or_else(|| default_file(edit));
-    write(&file, &proposal, false)?;
+    write(&file, proposal, false)?;
     Ok(Some(Proposed { file, missing: in_words(&missing, &opened.roster) }))
 }
 

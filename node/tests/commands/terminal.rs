@@ -168,3 +168,34 @@ fn with_nobody_to_ask_a_start_in_an_empty_home_is_refused_with_a_hint() {
     assert!(told.starts_with("error: no unit in first\nhint: found one with `muster unit create"), "{told}");
     assert!(!ground.path("first").exists());
 }
+
+#[test]
+fn a_change_is_signed_when_the_person_says_yes_to_what_it_would_do() {
+    let ground = Ground::with_unit();
+    ground.muster("--home chief member add Army1 --role leader --troop army --out army1").done();
+    ground.muster("--home chief authority set --threshold 2 Chief Army1").done();
+    let question = "Sign it? [y/N] ";
+    for answer in ["n\n", "\n", "yess\n"] {
+        let (code, shown) = at_terminal(&ground, "--home army1 roster sign authority.proposal", &[(question, answer)]);
+        assert_eq!(code, 1, "{shown}");
+        assert!(shown.ends_with("error: not signed\n"), "{shown}");
+    }
+    let (code, shown) = at_terminal(&ground, "--home army1 roster sign authority.proposal", &[(question, "y\n")]);
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("new keys   heads, navy, airforce, army\nsigned by  Chief\nSign it?"), "{shown}");
+    assert!(shown.contains("That is enough"), "{shown}");
+}
+
+#[test]
+fn a_home_is_wiped_when_its_member_s_name_is_typed() {
+    let ground = Ground::with_unit();
+    let question = "This destroys chief for good. Type Chief to do it: ";
+    for answer in ["chief\n", "y\n", "\n"] {
+        let (code, shown) = at_terminal(&ground, "--home chief wipe", &[(question, answer)]);
+        assert_eq!(code, 1, "{shown}");
+        assert!(ground.path("chief/role.key").exists());
+    }
+    let (code, shown) = at_terminal(&ground, "--home chief wipe", &[(question, "Chief\n")]);
+    assert_eq!(code, 0, "{shown}");
+    assert!(!ground.path("chief").exists());
+}

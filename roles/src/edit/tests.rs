@@ -404,10 +404,13 @@ fn everyone_is_given_exactly_the_changes_of_its_office() {
     }
 }
 
+/// A change to what a document says.
+type Forgery<T> = fn(&mut T);
+
 #[test]
 fn what_is_forged_without_the_office_is_refused_by_everyone_else() {
     let before = brigade();
-    let sheet_changes: [(&str, fn(&mut SheetText)); 4] = [
+    let sheet_changes: [(&str, Forgery<SheetText>); 4] = [
         ("admits", |text| text.soldiers.push(person("Crony"))),
         ("removes", |text| text.soldiers.truncate(1)),
         ("rekeys", |text| {
@@ -416,7 +419,7 @@ fn what_is_forged_without_the_office_is_refused_by_everyone_else() {
         }),
         ("counts ahead", |text| text.version = u64::MAX),
     ];
-    let charter_changes: [(&str, fn(&mut CharterText)); 5] = [
+    let charter_changes: [(&str, Forgery<CharterText>); 5] = [
         ("admits", |text| text.carriers.push(person("Crony"))),
         ("deposes", |text| text.leaders.clear()),
         ("commands", |text| text.commander = person("Crony")),

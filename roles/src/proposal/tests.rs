@@ -160,7 +160,7 @@ fn what_a_rightful_change_would_not_do_is_pointed_out() {
         text.soldiers.retain(|soldier| soldier.name.as_str() != "Army2");
     }));
     assert!(kept.contains(&Fault::NoNewEpoch { group: army.clone() }), "{kept:?}");
-    assert!(kept.contains(&Fault::Leaked { group: army.clone(), keys: 1 }), "{kept:?}");
+    assert!(kept.contains(&Fault::Leaked { group: army, keys: 1 }), "{kept:?}");
     let unread = of(forge_sheet(&roster, "army", &["Chief"], |text| text.soldiers.push(person("Army4"))));
     assert!(matches!(&unread[..], [Fault::Unread { member, .. }] if member.name == name("Army4")), "{unread:?}");
     let spied = of(forge_charter(&roster, &["Chief"], |text| {

@@ -100,8 +100,11 @@ pub(super) fn run(settings: &Settings, args: &AddArgs, output: &mut Output) -> R
     let now = time::now();
     let (home, mut opened) = settings.open(Locking::Take, now)?;
     let edit = Edit::Add { name: args.name.clone(), role: role.clone(), key: key.public() };
-    // Tried before anything is written: a change that is refused leaves no folder behind.
-    drop(muster_roles::draft(&opened.roster, &opened.identity, &edit, now)?);
+    let change = change::draft(&opened, &edit, &args.proposal, now)?;
+    let mut proposed = None;
+    if !change.missing(&opened.roster).is_empty() {
+        proposed = change::carry_out(&home, &mut opened, (&edit, &change), &args.proposal, now)?;
+    }
 
     let handed_out = Home::new(&args.out);
     handed_out.create()?;
@@ -109,7 +112,9 @@ pub(super) fn run(settings: &Settings, args: &AddArgs, output: &mut Output) -> R
         muster_keys::create(&handed_out.role_key_path(), identity, args.name.as_str(), None)?;
     }
     // Kept here before the new home is whole: nobody must hold a roster that its signer has forgotten.
-    let proposed = change::make(&home, &mut opened, &edit, &args.proposal, now)?;
+    if proposed.is_none() {
+        change::carry_out(&home, &mut opened, (&edit, &change), &args.proposal, now)?;
+    }
     handed_out.write_roster(&opened.roster).map_err(|error| unfinished(args, &error))?;
 
     let out = args.out.display();
