@@ -218,8 +218,7 @@ impl Driver {
     }
 
     fn members(&self) -> Vec<Member> {
-        let (roster, now) = (self.state.roster(), wall_clock());
-        roster.members().iter().map(|member| self.reach.member(member, &self.me, now)).collect()
+        self.state.roster().members().iter().map(|member| self.describe(member)).collect()
     }
 
     fn status(&self) -> Result<Status, Refusal> {

@@ -264,6 +264,8 @@ impl Driver {
             match effect {
                 Effect::Append(records) => self.write(Job::Append(records)).await?,
                 Effect::Publish { group, message } => self.tell_net(net::Command::Publish { group, message }).await?,
+                Effect::Beacon(bytes) => self.tell_net(net::Command::Beacon(bytes)).await?,
+                Effect::Presence(member) => self.tell_member(&member),
                 Effect::Verdict { handle, verdict } => {
                     self.tell_net(net::Command::Verdict { handle, verdict }).await?;
                 }

@@ -3,7 +3,7 @@
 use muster_keys::PublicKey;
 
 use super::{Done, Driver, MAX_ADDRESSES, RunError, reading, wall_clock};
-use crate::control::Event;
+use crate::control::{Event, Member};
 use crate::engine::io::{Input, SyncInput};
 use crate::engine::sync::SyncEffect;
 use crate::engine::time::UnixMillis;
@@ -22,6 +22,7 @@ impl Driver {
                 self.tell(Event::Listening { address });
             }
             net::Event::Gossip { handle, group, bytes } => self.feed(Input::Gossip { handle, group, bytes }).await?,
+            net::Event::Beacon { handle, bytes } => self.feed(Input::Beacon { handle, bytes }).await?,
             net::Event::Published { group, outcome } => self.feed(Input::Published { group, outcome }).await?,
             net::Event::Listener { group, member } => self.feed(Input::Listener { group, member }).await?,
             net::Event::Documents(documents) => self.feed(Input::Documents { documents }).await?,
@@ -50,10 +51,27 @@ impl Driver {
     /// Tells how many members are connected now, and what is known of the one that made the difference.
     fn tell_presence(&mut self, key: &PublicKey) {
         self.tell(Event::Presence { connected: self.reach.len() });
+        self.tell_member(key);
+    }
+
+    /// Tells what is known of a member.
+    pub(super) fn tell_member(&mut self, key: &PublicKey) {
         if let Some(member) = self.state.roster().member(key) {
-            let member = self.reach.member(&member, &self.me, wall_clock());
+            let member = self.describe(&member);
             self.tell(Event::Member(member));
         }
+    }
+
+    /// Describes a member by what is known of the connections and by the signs of life that the mesh tells on.
+    pub(super) fn describe(&self, member: &muster_roles::Member) -> Member {
+        let now = wall_clock();
+        let mut described = self.reach.member(member, &self.me, now);
+        let presence = &mut described.presence;
+        if let Some((silent_ms, is_online)) = self.state.heard_of(&member.key, now) {
+            presence.online |= is_online;
+            presence.last_heard_ms = presence.last_heard_ms.max(Some(now.0.saturating_sub(silent_ms)));
+        }
+        described
     }
 
     pub(super) async fn synchronise(&mut self, effect: SyncEffect) -> Result<(), RunError> {

@@ -56,6 +56,13 @@ pub enum Input {
         /// The message: a list of records as they travel.
         bytes: Vec<u8>,
     },
+    /// A beacon came in on the topic of presence; it waits for [`Effect::Verdict`].
+    Beacon {
+        /// The message to judge.
+        handle: GossipHandle,
+        /// The beacon as it travels.
+        bytes: Vec<u8>,
+    },
     /// A batch given out by [`Effect::Append`] is on disk.
     Committed {
         /// What became of each record, in the batch's order.
@@ -243,6 +250,10 @@ pub enum Effect {
         /// The gossip message.
         message: Vec<u8>,
     },
+    /// Publish this sign of life on the topic of presence; nobody waits for how that went.
+    Beacon(Vec<u8>),
+    /// What is known of the presence of a member has changed: it was heard, or has fallen silent.
+    Presence(PublicKey),
     /// Answer a gossip message.
     Verdict {
         /// Which one.

@@ -18,6 +18,7 @@ pub mod matrix;
 pub mod mention;
 pub mod order;
 pub mod policy;
+pub mod presence;
 pub mod readers;
 pub mod recall;
 pub mod receipts;

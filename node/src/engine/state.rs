@@ -25,6 +25,7 @@ use super::late::Late;
 use super::order::Orders;
 use super::outbox::Outbox;
 use super::policy::{Carry, Limiter};
+use super::presence::Beacons;
 use super::receipts::Receipts;
 use super::recent::Recent;
 use super::store::{CARRY_QUOTA_BYTES, Stored};
@@ -114,6 +115,7 @@ pub struct State {
     readers: BTreeMap<GroupId, usize>,
     /// Everyone's key.
     members: Vec<PublicKey>,
+    beacons: Beacons,
     /// When a member last came while none was there.
     joined: UnixMillis,
     /// Members to compare with as soon as so many batches are stored, which came before these could hear of them.
@@ -173,6 +175,7 @@ impl State {
             orders: Orders::new(me),
             readers: BTreeMap::new(),
             members: Vec::new(),
+            beacons: Beacons::default(),
             joined: UnixMillis(0),
             meeting: BTreeMap::new(),
             appending: VecDeque::new(),
@@ -212,6 +215,11 @@ impl State {
         match input {
             Input::Post { request, group, draft, nonce } => self.on_post(request, &group, &draft, &nonce, now),
             Input::Gossip { handle, group, bytes } => self.on_gossip(handle, &group, &bytes, now),
+            Input::Beacon { handle, bytes } => {
+                let (verdict, heard) = self.beacons.judge(&bytes, &self.roster, &self.me, now);
+                let heard = heard.map(Effect::Presence);
+                [Effect::Verdict { handle, verdict }].into_iter().chain(heard).collect()
+            }
             Input::Committed { records } => self.on_committed(&records, now),
             Input::CommitFailed { records } => self.on_commit_failed(&records),
             Input::Shed { before } => {
@@ -234,6 +242,7 @@ impl State {
                 self.unit_time.member_up(peer);
                 if self.sync.is_alone() {
                     self.joined = now;
+                    self.beacons.hurry();
                 }
                 self.sync.member_up(&self.me, peer, now);
                 self.meet(peer)
@@ -260,6 +269,21 @@ impl State {
     #[must_use]
     pub fn public(&self) -> PublicKey {
         self.me
+    }
+
+    /// Returns how many milliseconds ago the last sign of life of a member came, near or far, and whether they come as
+    /// they should.
+    #[must_use]
+    pub fn heard_of(&self, member: &PublicKey, wall: UnixMillis) -> Option<(u64, bool)> {
+        let now = self.unit_time.peek(wall);
+        let silent_ms = now.0.saturating_sub(self.beacons.heard(member)?.at.0);
+        Some((silent_ms, self.beacons.is_online(member, self.roster.members().len(), now)))
+    }
+
+    /// Returns which groups' records a member's node carries, as far as it has said.
+    #[must_use]
+    pub fn carry_of(&self, member: &PublicKey) -> Option<Carry> {
+        self.beacons.heard(member).map(|heard| heard.carry)
     }
 
     /// Returns the roster in force.
@@ -373,6 +397,12 @@ impl State {
             effects.extend(self.publish(&group));
         }
         effects.extend(self.give_verdicts_up(now));
+        if !self.sync.is_alone() && self.roster.member(&self.me).is_some() {
+            let beacon = self.beacons.next(&self.identity, &self.roster, self.carry, random, now);
+            effects.extend(beacon.map(Effect::Beacon));
+        }
+        let silent = self.beacons.fallen_silent(self.roster.members().len(), now);
+        effects.extend(silent.into_iter().map(Effect::Presence));
         effects.extend(self.report_sent());
         effects.extend(self.report_holes(now));
         effects.extend(self.confirm_due(now, random));

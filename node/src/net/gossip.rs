@@ -69,6 +69,16 @@ impl Topics {
         gossipsub::IdentTopic::new(format!("{}{group}", self.prefix))
     }
 
+    /// Returns the topic of signs of life; no group can have its name.
+    pub(crate) fn presence(&self) -> gossipsub::IdentTopic {
+        gossipsub::IdentTopic::new(format!("{}+presence", self.prefix))
+    }
+
+    /// Tells whether a topic is that of signs of life.
+    pub(crate) fn is_presence(&self, topic: &TopicHash) -> bool {
+        topic.as_str().strip_prefix(&self.prefix) == Some("+presence")
+    }
+
     /// Returns the group of a topic, if it is one of the unit's.
     pub(crate) fn group(&self, topic: &TopicHash) -> Option<GroupId> {
         topic.as_str().strip_prefix(&self.prefix)?.parse().ok()
@@ -78,7 +88,7 @@ impl Topics {
 impl TopicSubscriptionFilter for Topics {
     /// Topics are told by their form alone: a peer may know of a group before this node does, and says so only once.
     fn can_subscribe(&mut self, topic: &TopicHash) -> bool {
-        self.group(topic).is_some()
+        self.group(topic).is_some() || self.is_presence(topic)
     }
 }
 
@@ -228,7 +238,8 @@ mod tests {
     fn only_the_units_own_topics_can_be_subscribed_to() {
         let mut topics = Topics::new(UnitId::from_bytes([0; 16]));
         let ours = topics.topic(&GroupId::heads()).hash();
-        assert!(topics.can_subscribe(&ours));
+        assert!(topics.can_subscribe(&ours) && topics.can_subscribe(&topics.presence().hash()));
+        assert_eq!(topics.group(&topics.presence().hash()), None);
         assert!(!topics.can_subscribe(&TopicHash::from_raw("anything")));
     }
 

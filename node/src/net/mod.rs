@@ -59,6 +59,8 @@ pub enum Command {
         /// The message.
         message: Vec<u8>,
     },
+    /// Publish a sign of life.
+    Beacon(Vec<u8>),
     /// Answer a gossip message given out by [`Event::Gossip`].
     Verdict {
         /// Which one.
@@ -91,6 +93,13 @@ pub enum Event {
         /// The topic's group.
         group: GroupId,
         /// The message.
+        bytes: Vec<u8>,
+    },
+    /// A sign of life came in and waits for [`Command::Verdict`].
+    Beacon {
+        /// Names it.
+        handle: GossipHandle,
+        /// The beacon.
         bytes: Vec<u8>,
     },
     /// A publish has been carried out, or not.

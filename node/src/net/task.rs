@@ -197,6 +197,12 @@ impl Task {
                 let outcome = self.publish(&group, message);
                 self.reports.tell(Event::Published { group, outcome });
             }
+            Command::Beacon(bytes) => {
+                let topic = self.topics.presence();
+                if let Err(error) = self.swarm.behaviour_mut().gossip().publish(topic, bytes) {
+                    tracing::debug!(%error, "beacon not published");
+                }
+            }
             Command::Verdict { handle, verdict } => {
                 if let Some((id, from)) = self.pending.take(handle) {
                     self.give_verdict(&id, &from, gossip::acceptance(verdict));
@@ -236,17 +242,18 @@ impl Task {
         self.tell_change(&before);
     }
 
-    /// Subscribes to the topics of the groups to carry, and to no others.
+    /// Subscribes to the topic of signs of life and to those of the groups to carry, and to no others.
     fn join_topics(&mut self) {
         let wanted: BTreeSet<GroupId> = self.carry.groups(&self.roster, &self.me).into_iter().collect();
-        for group in wanted.difference(&self.joined) {
-            let topic = self.topics.topic(group);
+        let new = wanted.difference(&self.joined).map(|group| self.topics.topic(group));
+        // Joining it again changes nothing.
+        for topic in new.chain([self.topics.presence()]) {
             let gossip = self.swarm.behaviour_mut().gossip();
             if let Err(error) = gossip.set_topic_params(topic.clone(), gossip::topic_score()) {
-                tracing::warn!(%group, error, "topic not scored");
+                tracing::warn!(%topic, error, "topic not scored");
             }
             if let Err(error) = gossip.subscribe(&topic) {
-                tracing::warn!(%group, %error, "topic not joined");
+                tracing::warn!(%topic, %error, "topic not joined");
             }
         }
         for group in self.joined.difference(&wanted) {
@@ -343,9 +350,16 @@ impl Task {
     }
 
     fn on_gossip(&mut self, from: PeerId, id: &MessageId, message: Message) {
-        let told = self.topics.group(&message.topic).and_then(|group| {
-            let handle = self.pending.insert(id.clone(), from, Instant::now())?;
-            if self.reports.gossip(Event::Gossip { handle, group, bytes: message.data }) {
+        let group = self.topics.group(&message.topic);
+        let is_known = group.is_some() || self.topics.is_presence(&message.topic);
+        let handle = if is_known { self.pending.insert(id.clone(), from, Instant::now()) } else { None };
+        let told = handle.and_then(|handle| {
+            let bytes = message.data;
+            let event = match group {
+                Some(group) => Event::Gossip { handle, group, bytes },
+                None => Event::Beacon { handle, bytes },
+            };
+            if self.reports.gossip(event) {
                 return Some(());
             }
             self.pending.take(handle);

@@ -18,6 +18,7 @@ mod forge;
 mod holes;
 mod meeting;
 mod outbox;
+mod presence;
 mod receipts;
 mod store;
 mod world;

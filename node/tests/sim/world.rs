@@ -63,7 +63,7 @@ pub struct SimNode {
     pub told_sent: u64,
     neighbours: Vec<usize>,
     carries: HashSet<u64>,
-    waiting: BTreeMap<GossipHandle, (u64, GroupId, Vec<u8>)>,
+    waiting: BTreeMap<GossipHandle, (u64, Option<GroupId>, Vec<u8>)>,
     next_handle: u64,
 }
 
@@ -76,7 +76,7 @@ impl SimNode {
 
 enum Happening {
     Say { node: usize, group: GroupId, draft: Draft },
-    Gossip { node: usize, group: GroupId, message: Vec<u8> },
+    Gossip { node: usize, group: Option<GroupId>, message: Vec<u8> },
     Commit { node: usize, records: Vec<Permitted> },
     Shed { node: usize, shed: Shed },
     Published { node: usize, group: GroupId, outcome: PublishOutcome },
@@ -120,6 +120,8 @@ pub struct World {
     opening: HashSet<(usize, usize)>,
     /// So many copies of gossip messages have travelled.
     pub gossip_copies: u64,
+    /// So many beacons have been sent.
+    pub beacons: u64,
     /// Each end of every stream, and the other end's name.
     streams: BTreeMap<(usize, SessionId), End>,
     /// So many bytes of synchronisation have travelled.
@@ -183,6 +185,7 @@ impl World {
             nobody_listens: false,
             opening: HashSet::new(),
             gossip_copies: 0,
+            beacons: 0,
             streams: BTreeMap::new(),
             sync_bytes: 0,
             brought: Vec::new(),
@@ -318,7 +321,7 @@ impl World {
 
     /// A message made elsewhere reaches a node, as a patched client would send it.
     pub fn inject(&mut self, after_ms: u64, node: usize, group: &GroupId, message: Vec<u8>) {
-        self.schedule(after_ms, Happening::Gossip { node, group: group.clone(), message });
+        self.schedule(after_ms, Happening::Gossip { node, group: Some(group.clone()), message });
     }
 
     /// Lets everything happen that is going to; safety holds after every step.
@@ -420,7 +423,7 @@ impl World {
     }
 
     /// What gossip does: a message is judged once and forwarded only when it was accepted.
-    fn hear(&mut self, node: usize, group: GroupId, message: Vec<u8>) {
+    fn hear(&mut self, node: usize, group: Option<GroupId>, message: Vec<u8>) {
         let name = name_of(&message);
         let listener = &mut self.nodes[node];
         if !listener.carries.insert(name) {
@@ -429,7 +432,13 @@ impl World {
         listener.next_handle += 1;
         let handle = GossipHandle(listener.next_handle);
         listener.waiting.insert(handle, (name, group.clone(), message.clone()));
-        self.feed(node, Input::Gossip { handle, group, bytes: message });
+        self.feed(
+            node,
+            match group {
+                Some(group) => Input::Gossip { handle, group, bytes: message },
+                None => Input::Beacon { handle, bytes: message },
+            },
+        );
     }
 
     fn feed(&mut self, node: usize, input: Input) {
@@ -464,10 +473,16 @@ impl World {
                 let outcome = if alone { PublishOutcome::NobodyListens } else { PublishOutcome::Sent };
                 // What a node has heard already, it does not publish.
                 if outcome == PublishOutcome::Sent && self.nodes[node].carries.insert(name_of(&message)) {
-                    self.spread(node, &group, &message);
+                    self.spread(node, Some(&group), &message);
                 }
                 self.schedule(1, Happening::Published { node, group, outcome });
             }
+            Effect::Beacon(bytes) => {
+                self.beacons += 1;
+                self.nodes[node].carries.insert(name_of(&bytes));
+                self.spread(node, None, &bytes);
+            }
+            Effect::Presence(_) => {}
             Effect::Verdict { handle, verdict } => {
                 let (_, group, message) = self.nodes[node].waiting.remove(&handle).expect("each is judged once");
                 let name = match verdict {
@@ -475,9 +490,11 @@ impl World {
                     Verdict::Ignore => "ignore",
                     Verdict::Reject => "reject",
                 };
-                *self.verdicts.entry((node, name)).or_default() += 1;
+                if group.is_some() {
+                    *self.verdicts.entry((node, name)).or_default() += 1;
+                }
                 if verdict == Verdict::Accept {
-                    self.spread(node, &group, &message);
+                    self.spread(node, group.as_ref(), &message);
                 }
             }
             Effect::Show(row) => self.show(node, row),
@@ -620,17 +637,17 @@ impl World {
         neighbours.filter(|other| !self.opening.contains(&(node, *other))).collect()
     }
 
-    fn spread(&mut self, from: usize, group: &GroupId, message: &[u8]) {
+    fn spread(&mut self, from: usize, group: Option<&GroupId>, message: &[u8]) {
         for node in self.listeners(from) {
             let copies = match self.rng.u32(0..1000) {
                 fate if fate < self.weather.lost_per_mille => 0,
                 fate if fate < self.weather.lost_per_mille + self.weather.doubled_per_mille => 2,
                 _ => 1,
             };
-            self.gossip_copies += copies;
+            self.gossip_copies += if group.is_some() { copies } else { 0 };
             for _ in 0..copies {
                 let delay = self.rng.u64(1..=self.weather.max_delay_ms);
-                self.schedule(delay, Happening::Gossip { node, group: group.clone(), message: message.to_vec() });
+                self.schedule(delay, Happening::Gossip { node, group: group.cloned(), message: message.to_vec() });
             }
         }
     }

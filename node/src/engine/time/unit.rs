@@ -90,6 +90,12 @@ impl UnitTime {
         UnixMillis(wall.0.saturating_add_signed(self.offset_ms))
     }
 
+    /// Returns the unit's time as it was last known, when this device's clock shows `wall`.
+    #[must_use]
+    pub fn peek(&self, wall: UnixMillis) -> UnixMillis {
+        UnixMillis(wall.0.saturating_add_signed(self.offset_ms))
+    }
+
     /// Tells whether another clock has confirmed the time: only then is it known how old a record is.
     #[must_use]
     pub fn is_confirmed(&self) -> bool {
