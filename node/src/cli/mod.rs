@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod export;
 mod first_run;
+mod join;
 mod log;
 mod man;
 mod member;
@@ -83,6 +84,7 @@ enum Command {
     Authority(authority::AuthorityCommand),
     /// Start the node, and the chat at a terminal
     Start(start::StartArgs),
+    Join(join::JoinArgs),
     Export(export::ExportArgs),
     Log(log::LogArgs),
     /// Carry sealed messages on a stick
@@ -149,6 +151,7 @@ impl Cli {
             Command::Roster(command) => roster::run(&settings, command, &mut output()),
             Command::Authority(command) => authority::run(&settings, command, &mut output()),
             Command::Start(args) => start::run(&settings, args),
+            Command::Join(args) => join::run(&settings, args),
             Command::Export(args) => export::run(&settings, args, &mut output()),
             Command::Log(args) => log::run(&settings, &args),
             Command::Bundle(command) => bundle::run(&settings, command, &mut output()),

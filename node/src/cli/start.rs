@@ -140,6 +140,11 @@ impl StartArgs {
         !self.headless && io::stdin().is_terminal() && io::stdout().is_terminal()
     }
 
+    /// Whether a screen, or none, was asked for in so many words.
+    pub(super) const fn goes_on(&self) -> bool {
+        self.headless || self.plain
+    }
+
     fn screen(&self) -> Screen {
         match (self.headless, self.plain) {
             (true, true) => Screen::PlainToTheEnd,

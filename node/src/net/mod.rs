@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use self::behaviour::Behaviour;
 pub use self::discovery::MAX_PLACES;
+pub use self::joiner::{JoinConfig, JoinError, JoinEvent, Joined, join};
 use self::names::ByName;
 pub(crate) use self::peer::{peer_id, role_key};
 pub use self::sync::{SyncCommand, SyncStreams};
@@ -31,6 +32,7 @@ mod discovery;
 mod gate;
 mod gossip;
 mod hello;
+mod joiner;
 mod joining;
 mod links;
 mod meeting;
