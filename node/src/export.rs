@@ -24,7 +24,7 @@ pub use error::{ExportError, GroupError};
 pub use groups::readable;
 
 /// Exports of one group on one day that get a name of their own; a person who wants more gives the name.
-const MAX_NUMBER: u32 = 99;
+pub(crate) const MAX_NUMBER: u32 = 99;
 
 /// What to write out, and how.
 #[derive(Clone, Debug)]
@@ -118,14 +118,20 @@ impl Export<'_> {
         }
     }
 
-    /// Returns the name of a file that nobody has named: `muster-army-2026-11-22.txt`, with a number from the second on.
+    /// Returns the name of a file that nobody has named, as [`save_as`] does.
     #[must_use]
     pub fn file_name(&self, today: &Zoned, number: u32) -> String {
-        let group = match self.groups.as_slice() {
-            [group] => group.as_str(),
-            _ => "all",
-        };
-        let number = if number > 1 { format!("-{number}") } else { String::new() };
-        format!("muster-{group}-{}{number}.{}", today.date(), self.format.extension())
+        save_as(&self.groups, self.format, today, number)
     }
+}
+
+/// Returns the name of a file that nobody has named: `muster-army-2026-11-22.txt`, with a number from the second on.
+#[must_use]
+pub fn save_as(groups: &[GroupId], format: Format, today: &Zoned, number: u32) -> String {
+    let group = match groups {
+        [group] => group.as_str(),
+        _ => "all",
+    };
+    let number = if number > 1 { format!("-{number}") } else { String::new() };
+    format!("muster-{group}-{}{number}.{}", today.date(), format.extension())
 }

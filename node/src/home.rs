@@ -99,6 +99,12 @@ impl Home {
         self.dir.join("muster.toml")
     }
 
+    /// Where a running node's control socket lies.
+    #[must_use]
+    pub fn socket_path(&self) -> PathBuf {
+        self.dir.join("control.sock")
+    }
+
     fn lock_path(&self) -> PathBuf {
         self.dir.join("muster.lock")
     }

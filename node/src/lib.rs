@@ -6,6 +6,8 @@
 
 pub mod engine;
 
+#[cfg(all(feature = "node", unix))]
+pub mod api;
 #[cfg(feature = "node")]
 pub mod bundle;
 #[cfg(feature = "node")]

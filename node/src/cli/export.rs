@@ -7,14 +7,15 @@ use clap::Args;
 use jiff::Zoned;
 
 use super::output::Output;
-use super::stored::{Ago, Stored, left_out, messages};
+use super::source::Source;
+use super::stored::{Ago, left_out, messages};
 use crate::config::Settings;
 use crate::error::CommandError;
-use crate::export::{Export, Format};
+use crate::export::{Format, save_as};
 
 /// Write stored messages to a file
 ///
-/// Works while no node runs on this home; in the chat of one that runs, `:d` does the same.
+/// They come from the running node, or from the store where none runs; in a chat, `:d` does the same.
 #[derive(Debug, Args)]
 pub(super) struct ExportArgs {
     /// Group to export [default: every group this member may read]
@@ -38,30 +39,22 @@ pub(super) struct ExportArgs {
 }
 
 pub(super) fn run(settings: &Settings, args: ExportArgs, output: &mut Output) -> Result<(), CommandError> {
-    let stored = Stored::open(settings)?;
+    let ExportArgs { group, since, format, output: path, force } = args;
     let now = Zoned::now();
-    let export = Export {
-        disk: &stored.disk,
-        reader: stored.reader(),
-        groups: stored.groups(args.group.as_deref())?,
-        since: stored.since(args.since),
-        format: args.format,
-        zone: now.time_zone().clone(),
-    };
-    if args.output.as_deref() == Some(Path::new("-")) {
-        return print(&stored, &export);
+    let source = Source::open(settings, group, since, format, &now)?;
+    if path.as_deref() == Some(Path::new("-")) {
+        return print(&source);
     }
-    let path = args.output.unwrap_or_else(|| export.file_name(&now, 1).into());
-    let tally = export.save(&path, args.force).map_err(|error| stored.failure(&error))?;
+    let path = path.unwrap_or_else(|| save_as(source.groups(), format, &now, 1).into());
+    let tally = source.save(&path, force)?;
     let path = std::path::absolute(&path).unwrap_or(path);
     output.line(format_args!("{} in {}", messages(tally), path.display()))?;
     left_out(tally).map_or(Ok(()), |left_out| output.line(left_out))
 }
 
 /// Writes messages to standard output; what could not be read is told beside it.
-pub(super) fn print(stored: &Stored, export: &Export<'_>) -> Result<(), CommandError> {
-    let mut out = BufWriter::new(io::stdout().lock());
-    let tally = export.write_to(&mut out).map_err(|error| stored.failure(&error))?;
+pub(super) fn print(source: &Source) -> Result<(), CommandError> {
+    let tally = source.write(&mut BufWriter::new(io::stdout().lock()))?;
     left_out(tally)
         .map_or(Ok(()), |left_out| writeln!(io::stderr(), "{left_out}").map_err(|error| CommandError::output(&error)))
 }

@@ -1,8 +1,10 @@
 //! The command line: one file per command.
 
+mod attached;
 mod authority;
 mod bundle;
 mod change;
+mod chat;
 mod completions;
 mod config;
 mod demo;
@@ -14,12 +16,19 @@ mod log;
 mod man;
 mod member;
 mod output;
+mod peers;
 mod rekey;
 mod roster;
+mod running;
+mod screen;
+mod send;
+mod source;
 mod start;
+mod status;
 mod stored;
 mod time;
 mod unit;
+mod wait;
 mod wipe;
 
 use std::ffi::OsString;
@@ -84,6 +93,10 @@ enum Command {
     Authority(authority::AuthorityCommand),
     /// Start the node, and the chat at a terminal
     Start(start::StartArgs),
+    Chat(chat::ChatArgs),
+    Send(send::SendArgs),
+    Status(status::StatusArgs),
+    Peers(peers::PeersArgs),
     Join(join::JoinArgs),
     Export(export::ExportArgs),
     Log(log::LogArgs),
@@ -151,9 +164,13 @@ impl Cli {
             Command::Roster(command) => roster::run(&settings, command, &mut output()),
             Command::Authority(command) => authority::run(&settings, command, &mut output()),
             Command::Start(args) => start::run(&settings, args),
+            Command::Chat(args) => chat::run(&settings, &args),
+            Command::Send(args) => send::run(&settings, args, &mut output()),
+            Command::Status(args) => status::run(&settings, &args, &mut output()),
+            Command::Peers(args) => peers::run(&settings, &args, &mut output()),
             Command::Join(args) => join::run(&settings, args),
             Command::Export(args) => export::run(&settings, args, &mut output()),
-            Command::Log(args) => log::run(&settings, &args),
+            Command::Log(args) => log::run(&settings, args),
             Command::Bundle(command) => bundle::run(&settings, command, &mut output()),
             Command::Config(command) => config::run(&settings, &command, &words, &mut output()),
             Command::Completions(args) => completions::run(&args, &mut output()),

@@ -10,6 +10,8 @@ use muster_roles::{Roster, Timestamp};
 use tokio::sync::{mpsc, watch};
 
 use super::first_run::{self, Led};
+use super::screen::{Screen, Shown};
+use crate::api::{self, Listener};
 use crate::config::Settings;
 use crate::control::{Event, Node, SCREEN_QUEUE_LEN, Told, attend};
 use crate::disk::Disk;
@@ -18,7 +20,6 @@ use crate::error::{CommandError, Kind};
 use crate::home::{Locking, Opened};
 use crate::log::{self, LogTo};
 use crate::net::{self, Carry, Place};
-use crate::ui;
 
 /// Where a node listens unless told otherwise: every interface, a port that is free, TCP and QUIC.
 const DEFAULT_LISTEN: [&str; 2] = ["/ip4/0.0.0.0/tcp/0", "/ip4/0.0.0.0/udp/0/quic-v1"];
@@ -32,6 +33,10 @@ pub(super) struct StartArgs {
     /// Plain lines in and out, also at a terminal
     #[arg(long, env = "MUSTER_PLAIN")]
     plain: bool,
+
+    /// Lines in, and one JSON object a line out
+    #[arg(long, env = "MUSTER_JSON")]
+    json: bool,
 
     /// Address to listen on, such as /ip4/0.0.0.0/tcp/4001; once for each
     #[arg(long, env = "MUSTER_LISTEN", value_name = "ADDR", value_delimiter = ',', default_values = DEFAULT_LISTEN)]
@@ -60,17 +65,6 @@ enum CarryArg {
     Own,
 }
 
-/// How the person, if there is one, sits at the node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Screen {
-    Chat,
-    Plain,
-    /// Plain, and the end of input does not end the node.
-    PlainToTheEnd,
-    /// None: what is said must not get into the log of whatever runs the node.
-    Nobody,
-}
-
 pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandError> {
     if args.is_attended() {
         let home = settings.home()?;
@@ -81,10 +75,8 @@ pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandErr
     // The device's clock may be wrong; what is too old is dropped once the unit's time is known.
     let (home, opened) = settings.open(Locking::Take, Timestamp::ZERO)?;
     let screen = args.screen();
-    let log_to = match screen {
-        Screen::PlainToTheEnd | Screen::Nobody => LogTo::Stderr,
-        Screen::Chat | Screen::Plain => LogTo::File(&home.log_path()),
-    };
+    let is_attended = screen.is_some_and(|screen| !screen.stays());
+    let log_to = if is_attended { LogTo::File(&home.log_path()) } else { LogTo::Stderr };
     log::init(log_to, &settings.log_level)?;
     let disk = Disk::open(&home.database_path())?;
     let Opened { identity, roster, member, lock: _lock } = opened;
@@ -102,10 +94,21 @@ pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandErr
         let (node, calls) = Node::new();
         let (stop_tx, stop) = watch::channel(false);
         let export_folders = vec![PathBuf::from("."), home.dir().to_owned()];
+        let socket = home.socket_path();
         let kept_in = home.clone();
         let keep_roster = Box::new(move |roster: &Roster| kept_in.write_roster(roster));
         let keep_places = Box::new(move |places: &[Place]| home.write_places(places));
         let ended_by = tokio::spawn(end_when_told(stop_tx));
+        let (ending, ended) = watch::channel(false);
+        let served = match Listener::open(&socket) {
+            Ok(listener) => Some(tokio::spawn(api::serve(listener, node.clone(), ended))),
+            Err(error) => {
+                // Who talks to the unit must not be kept from it by a folder that takes no sockets.
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "no chat and no command can reach this node");
+                None
+            }
+        };
         let shown = tokio::spawn(show(screen, node));
         let ran = driver::run(Parts {
             identity,
@@ -121,6 +124,11 @@ pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandErr
         })
         .await;
         ended_by.abort();
+        ending.send_replace(true);
+        if let Some(served) = served {
+            // Bounded by itself; a task that failed has nothing to add.
+            drop(served.await);
+        }
         let shown = shown.await;
         ran.map_err(|error| CommandError::from_error(Kind::Failed, &error))?;
         match shown {
@@ -142,16 +150,13 @@ impl StartArgs {
 
     /// Whether a screen, or none, was asked for in so many words.
     pub(super) const fn goes_on(&self) -> bool {
-        self.headless || self.plain
+        self.headless || self.plain || self.json
     }
 
-    fn screen(&self) -> Screen {
-        match (self.headless, self.plain) {
-            (true, true) => Screen::PlainToTheEnd,
-            (true, false) => Screen::Nobody,
-            (false, false) if ui::suits_full_screen() => Screen::Chat,
-            (false, _) => Screen::Plain,
-        }
+    /// What is shown, if anything: what is said must not get into the log of whatever runs a node without a screen.
+    fn screen(&self) -> Option<Screen> {
+        let is_shown = !self.headless || self.plain || self.json;
+        is_shown.then(|| Screen::choose(self.plain, self.json, self.headless))
     }
 
     fn network(self, places: Vec<Place>) -> net::Config {
@@ -163,21 +168,16 @@ impl StartArgs {
     }
 }
 
-async fn show(screen: Screen, node: Node) -> io::Result<()> {
-    if screen == Screen::Nobody {
+async fn show(screen: Option<Screen>, node: Node) -> io::Result<()> {
+    let Some(screen) = screen else {
         node.ended().await;
         return Ok(());
-    }
+    };
     let (asks, asked) = mpsc::channel(SCREEN_QUEUE_LEN);
-    let (told, events) = mpsc::channel(SCREEN_QUEUE_LEN);
-    let event = |told: Result<Arc<Told>, Event>| told.map_or_else(|answer| answer, |told| told.event.clone());
-    tokio::spawn(attend(node, asked, told, event));
-    match screen {
-        Screen::Chat => ui::run_full(asks, events).await,
-        Screen::Plain => ui::run_plain(asks, events, false).await,
-        Screen::PlainToTheEnd => ui::run_plain(asks, events, true).await,
-        Screen::Nobody => Ok(()),
-    }
+    let (told, shown) = mpsc::channel(SCREEN_QUEUE_LEN);
+    let show = |told: Result<Arc<Told>, Event>| told.map_or_else(Shown::answered, |told| Shown::told(&told));
+    tokio::spawn(attend(node, asked, told, show));
+    screen.show(asks, shown).await
 }
 
 /// Waits for the signal to end that the platform sends a service or a person's Ctrl-C makes.

@@ -81,6 +81,7 @@ impl Chat {
             Ok(Action::Ask(request)) => vec![Output::Ask(self.ask(request))],
             Ok(Action::Help) => commands::help(profile, self.open.as_ref()).into_iter().map(told).collect(),
             Ok(Action::Leave) => vec![Output::Ask(self.ask(Request::Leave { patient: true }))],
+            Ok(Action::Shutdown) => vec![Output::Ask(self.ask(Request::Shutdown { patient: true }))],
             Err(error) => refuse_line(&error),
         }
     }

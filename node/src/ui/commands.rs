@@ -29,6 +29,8 @@ pub enum Action {
     Help,
     /// Leave the chat.
     Leave,
+    /// End the node.
+    Shutdown,
 }
 
 /// Why a typed line cannot be done.
@@ -143,10 +145,11 @@ enum Verb {
     Order(Order),
     Help,
     Leave,
+    Shutdown,
 }
 
 /// Every command but the group letters, which come from the roster.
-const COMMANDS: [Command; 11] = [
+const COMMANDS: [Command; 12] = [
     Command {
         name: ":t",
         aliases: &[],
@@ -217,6 +220,13 @@ const COMMANDS: [Command; 11] = [
         help: "leave; Ctrl-D leaves too",
         audience: Audience::Everyone,
         verb: Verb::Leave,
+    },
+    Command {
+        name: ":shutdown",
+        aliases: &[],
+        help: "end the node, and every chat on it",
+        audience: Audience::Everyone,
+        verb: Verb::Shutdown,
     },
 ];
 
@@ -305,6 +315,7 @@ fn carry_out(command: &Command, profile: &Profile, current: Option<&GroupId>) ->
         Verb::Order(order) => order.parse(command.name, "").map(Action::Ask),
         Verb::Help => Ok(Action::Help),
         Verb::Leave => Ok(Action::Leave),
+        Verb::Shutdown => Ok(Action::Shutdown),
     }
 }
 
@@ -472,6 +483,11 @@ mod tests {
     }
 
     #[test]
+    fn the_node_is_ended_by_a_command_of_its_own() {
+        assert_eq!(parse(":shutdown", &carrier(), None).unwrap(), Action::Shutdown);
+    }
+
+    #[test]
     fn a_carrier_reads_posts_and_exports_nothing() {
         for line in ["hello", ":d"] {
             assert_eq!(refusal(line, &carrier(), None), "no group is open: a carrier reads no group");
@@ -504,6 +520,7 @@ mod tests {
             ":rekey          replace the group keys",
             ":help           show this list",
             ":quit, logmeout leave; Ctrl-D leaves too",
+            ":shutdown       end the node, and every chat on it",
             "::text          post a text that begins with ':'",
         ];
         assert_eq!(help(&commander(), Some(&heads)), expected);

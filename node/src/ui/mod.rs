@@ -19,5 +19,6 @@ mod wording;
 #[cfg(test)]
 mod sample;
 
-pub use plain::run_plain;
+pub use plain::{run_json, run_plain};
+pub use session::Tells;
 pub use tui::{Drawing, run_full, suits_full_screen};

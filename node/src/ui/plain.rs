@@ -21,7 +21,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::session::{ENTRY_QUEUE_LEN, Entry, LINE_QUEUE_LEN, Ports, Session};
+use super::printed::Look;
+use super::session::{ENTRY_QUEUE_LEN, Entry, LINE_QUEUE_LEN, Ports, Session, Tells};
 use crate::control::{Ask, Event};
 
 /// The longest line read as one: far beyond what a message may hold, so that the node says what is too long.
@@ -35,6 +36,18 @@ const LAST_LINES_LIMIT: Duration = Duration::from_secs(5);
 /// # Errors
 /// The output could not be written; that nobody reads it any more is no error but a way to leave.
 pub async fn run_plain(asks: mpsc::Sender<Ask>, events: mpsc::Receiver<Event>, stay: bool) -> io::Result<()> {
+    run(Look::Plain, asks, events, stay).await
+}
+
+/// Does the same, and writes JSON: what the node tells as it tells it, an object a line.
+///
+/// # Errors
+/// As [`run_plain`].
+pub async fn run_json<E: Tells>(asks: mpsc::Sender<Ask>, events: mpsc::Receiver<E>, stay: bool) -> io::Result<()> {
+    run(Look::Json, asks, events, stay).await
+}
+
+async fn run<E: Tells>(look: Look, asks: mpsc::Sender<Ask>, events: mpsc::Receiver<E>, stay: bool) -> io::Result<()> {
     let (entry_tx, entries) = mpsc::channel(ENTRY_QUEUE_LEN);
     let (lines, line_rx) = mpsc::channel(LINE_QUEUE_LEN);
     // Not joined: it ends with the input, which may be never.
@@ -44,7 +57,7 @@ pub async fn run_plain(asks: mpsc::Sender<Ask>, events: mpsc::Receiver<Event>, s
         // Fails only where the wait for it is over.
         let _unwanted = done_tx.send(write_lines(line_rx, io::stdout().lock()));
     })?;
-    Session::new(stay).run(Ports { asks, events, entries, lines }).await;
+    Session::new(look, stay).run(Ports { asks, events, entries, lines }).await;
     match timeout(LAST_LINES_LIMIT, done).await {
         Ok(Ok(Err(error))) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
         _ => Ok(()),

@@ -4,6 +4,15 @@ use std::fmt;
 
 use crate::control::Message;
 
+/// How a script gets what there is to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// Line by line, as [`Line`] displays.
+    Plain,
+    /// As JSON: what the node tells is that already, what the screen itself has to say is a note.
+    Json,
+}
+
 /// One line for a screen; nothing but a message starts with `[`, and everything else starts with `-- `.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Line {

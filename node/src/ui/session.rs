@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::chat::{Chat, Output};
-use super::printed::Line;
+use super::printed::{Line, Look};
 use super::wording;
 use crate::control::{Ask, Event, Request};
 
@@ -32,13 +32,32 @@ pub(super) enum Entry {
     Unusable(String),
 }
 
+/// What a node tells a screen: an event, and for scripts how it stands in JSON.
+pub trait Tells {
+    /// Returns the event.
+    fn event(self) -> Event;
+
+    /// Returns it as one JSON object in one line, where that is what is shown.
+    fn json(&mut self) -> Option<String>;
+}
+
+impl Tells for Event {
+    fn event(self) -> Event {
+        self
+    }
+
+    fn json(&mut self) -> Option<String> {
+        None
+    }
+}
+
 /// The channels of one screen.
 #[derive(Debug)]
-pub(super) struct Ports {
+pub(super) struct Ports<E> {
     /// To the node.
     pub(super) asks: mpsc::Sender<Ask>,
     /// From the node.
-    pub(super) events: mpsc::Receiver<Event>,
+    pub(super) events: mpsc::Receiver<E>,
     /// From the screen's input side; closed at the end of input.
     pub(super) entries: mpsc::Receiver<Entry>,
     /// To the screen's output side; a closed one means that nobody looks any more.
@@ -47,12 +66,15 @@ pub(super) struct Ports {
 
 /// One screen's conversation with the node.
 pub(super) struct Session {
+    look: Look,
     /// Whether the node runs on without a person: past the end of input, and unseen.
     stay: bool,
     is_seen: bool,
     chat: Chat,
     asks: VecDeque<Ask>,
     prints: VecDeque<String>,
+    /// Notes that it has written in JSON.
+    notes: u64,
     /// When a screen that has left gives the node up.
     leaving: Option<Instant>,
     /// When a screen that has left says what it waits for.
@@ -60,13 +82,14 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(stay: bool) -> Self {
+    pub(super) fn new(look: Look, stay: bool) -> Self {
         let (asks, prints) = (VecDeque::new(), VecDeque::new());
-        Self { stay, is_seen: true, chat: Chat::new(!stay), asks, prints, leaving: None, explain_at: None }
+        let (notes, leaving, explain_at) = (0, None, None);
+        Self { look, stay, is_seen: true, chat: Chat::new(!stay), asks, prints, notes, leaving, explain_at }
     }
 
     /// Runs until the node says that it has closed, or does not say so in time after the screen has left.
-    pub(super) async fn run(mut self, ports: Ports) {
+    pub(super) async fn run<E: Tells>(mut self, ports: Ports<E>) {
         let Ports { asks, mut events, entries, lines } = ports;
         let mut entries = Some(entries);
         loop {
@@ -82,9 +105,13 @@ impl Session {
                     }
                 }
                 () = lines.closed(), if self.is_seen => self.on_unseen(),
-                event = events.recv(), if self.prints.is_empty() => match event {
-                    Some(Event::Closed) | None => break,
-                    Some(event) => self.on_event(event),
+                told = events.recv(), if self.prints.is_empty() => match told {
+                    Some(told) => {
+                        if self.on_told(told) {
+                            break;
+                        }
+                    }
+                    None => break,
                 },
                 entry = next(&mut entries), if takes_entries => match entry {
                     Some(entry) => self.on_entry(entry),
@@ -107,9 +134,19 @@ impl Session {
         }
     }
 
-    fn on_event(&mut self, event: Event) {
-        let outputs = self.chat.on_event(event);
-        self.carry_out(outputs);
+    /// Shows what the node tells; tells whether that is the end.
+    fn on_told(&mut self, mut told: impl Tells) -> bool {
+        self.prints.extend(told.json().filter(|_| self.is_seen));
+        let event = told.event();
+        let is_end = event == Event::Closed;
+        for output in self.chat.on_event(event) {
+            match output {
+                // It has been told already, in JSON.
+                Output::Print(_) if self.look == Look::Json => {}
+                output => self.carry_out(vec![output]),
+            }
+        }
+        is_end
     }
 
     fn on_entry(&mut self, entry: Entry) {
@@ -143,6 +180,7 @@ impl Session {
         for output in outputs {
             match output {
                 Output::Ask(Ask { request: Request::Leave { patient }, .. }) => self.leave(patient),
+                Output::Ask(ask @ Ask { request: Request::Shutdown { .. }, .. }) => self.leave_by(ask),
                 Output::Ask(ask) => self.ask(ask),
                 Output::Print(line) => self.print(&line),
             }
@@ -158,10 +196,18 @@ impl Session {
     }
 
     fn leave(&mut self, patient: bool) {
+        let ask = self.chat.ask(Request::Leave { patient });
+        self.leave_by(ask);
+        if !patient {
+            self.explain_at = None;
+        }
+    }
+
+    /// Leaves by this request: nothing more is taken in.
+    fn leave_by(&mut self, ask: Ask) {
         if self.leaving.is_none() {
             self.leaving = Some(Instant::now() + LEAVE_LIMIT);
-            self.explain_at = patient.then(|| Instant::now() + SILENCE_LIMIT);
-            let ask = self.chat.ask(Request::Leave { patient });
+            self.explain_at = Some(Instant::now() + SILENCE_LIMIT);
             self.asks.push_back(ask);
         }
     }
@@ -172,8 +218,18 @@ impl Session {
     }
 
     fn print(&mut self, line: &Line) {
-        if self.is_seen {
-            self.prints.push_back(line.to_string());
+        if !self.is_seen {
+            return;
+        }
+        match (self.look, line) {
+            (Look::Plain, line) => self.prints.push_back(line.to_string()),
+            (Look::Json, Line::Told(text)) => {
+                self.notes += 1;
+                let note = serde_json::json!({ "id": format!("note-{}", self.notes), "event": "note", "text": text });
+                self.prints.push_back(note.to_string());
+            }
+            // What the node has told is in JSON already.
+            (Look::Json, Line::Message(_)) => {}
         }
     }
 }
@@ -219,7 +275,7 @@ mod tests {
         let (entries, entries_rx) = mpsc::channel(1);
         let (lines_tx, lines) = mpsc::channel(1);
         let ports = Ports { asks: asks_tx, events: events_rx, entries: entries_rx, lines: lines_tx };
-        let session = tokio::spawn(Session::new(stay).run(ports));
+        let session = tokio::spawn(Session::new(Look::Plain, stay).run(ports));
         let mut ends = Ends { asks, events, entries, lines, session };
         ends.events.send(Event::Profile(soldier("army"))).await.unwrap();
         assert!(ends.lines.recv().await.unwrap().starts_with("-- Army3 of"));

@@ -128,6 +128,7 @@ impl Model {
             Ok(Action::Ask(request)) => self.ask(Purpose::Wish, request),
             Ok(Action::Help) => self.mode = Mode::Help { from: 0 },
             Ok(Action::Leave) => self.leave(true),
+            Ok(Action::Shutdown) => self.ask(Purpose::Wish, Request::Shutdown { patient: true }),
             Err(error) => {
                 self.note(Weight::Refusal, format!("refused: {error}"));
                 self.note(Weight::Answer, format!("hint: {}", error.hint()));

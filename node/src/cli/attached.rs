@@ -1,0 +1,153 @@
+//! A screen that is attached to a node in another process, over its control socket.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Zoned;
+use muster_roles::GroupId;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use super::screen::Shown;
+use crate::api::{Client, ClientError, Hearing};
+use crate::control::{
+    Answer, Ask, Event, EventId, Export, Format, MessageId, Refusal, RefusalKind, Request, SCREEN_QUEUE_LEN, answered,
+};
+use crate::engine::store::RETENTION_MS;
+use crate::export::save_as;
+use crate::new_file::{FileError, NewFile};
+
+/// How long a screen that leaves waits for what it has posted to be shown: that is told a moment after it is stored.
+const LAST_LINES_LIMIT: Duration = Duration::from_secs(2);
+
+/// How an attached screen ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// Whoever sat there has left; the node runs on.
+    Left,
+    /// The node has ended.
+    WithNode,
+}
+
+/// Joins a screen and a node elsewhere until either is gone.
+///
+/// # Errors
+/// [`ClientError`] where the node cannot be heard any more though it has not ended.
+pub(super) async fn attend(
+    client: Client,
+    mut hearing: Hearing,
+    asks: mpsc::Receiver<Ask>,
+    shown: mpsc::Sender<Shown>,
+) -> Result<Ended, ClientError> {
+    let (answer_tx, mut answers) = mpsc::channel(SCREEN_QUEUE_LEN);
+    tokio::spawn(answer_all(client.clone(), asks, answer_tx));
+    let mut last: Option<EventId> = None;
+    // What has been posted here and has not come back as an event.
+    let mut posted = BTreeSet::<MessageId>::new();
+    let mut leaving = None;
+    while leaving.is_none_or(|_| !posted.is_empty()) {
+        let next = tokio::select! {
+            biased;
+            answer = answers.recv(), if leaving.is_none() => match answer {
+                Some(event) => {
+                    if let Event::Answered { answer: Answer::Posted(post), .. } = &event {
+                        posted.insert(post.id);
+                    }
+                    Shown::answered(event)
+                }
+                None => {
+                    leaving = Some(Instant::now() + LAST_LINES_LIMIT);
+                    continue;
+                }
+            },
+            heard = hearing.next() => match heard {
+                Ok(Some(heard)) => {
+                    last = Some(heard.id);
+                    if heard.event == Event::Closed {
+                        return Ok(if leaving.is_some() { Ended::Left } else { Ended::WithNode });
+                    }
+                    if let Event::Message(message) = &heard.event {
+                        posted.remove(&message.id);
+                    }
+                    Shown::heard(heard.event, heard.json)
+                }
+                // It let go of a screen that was too slow, or has been killed.
+                Ok(None) | Err(ClientError::Broken(_)) => match client.hear(last).await {
+                    Ok(again) => {
+                        hearing = again;
+                        continue;
+                    }
+                    Err(ClientError::NotRunning) => return Ok(Ended::WithNode),
+                    Err(error) => return Err(error),
+                },
+                Err(error) => return Err(error),
+            },
+            () = until(leaving) => break,
+        };
+        if shown.send(next).await.is_err() {
+            return Ok(Ended::Left);
+        }
+    }
+    Ok(Ended::Left)
+}
+
+/// Asks one after the other, so that what is posted keeps its order; ends when the screen leaves.
+async fn answer_all(client: Client, mut asks: mpsc::Receiver<Ask>, answers: mpsc::Sender<Event>) {
+    while let Some(Ask { id, request }) = asks.recv().await {
+        let outcome = match &request {
+            Request::Leave { .. } => return,
+            Request::Export { group } => save(&client, group).await,
+            request => client.ask(request).await.map_err(refusal),
+        };
+        // Who ends the node leaves by that.
+        let is_last = matches!(request, Request::Shutdown { .. }) && outcome.is_ok();
+        if answers.send(answered(id, outcome)).await.is_err() || is_last {
+            return;
+        }
+    }
+}
+
+fn refusal(error: ClientError) -> Refusal {
+    match error {
+        ClientError::Refused(refusal) => refusal,
+        error => {
+            let hint = error.hint();
+            Refusal { hint, ..Refusal::new(RefusalKind::Failed, error) }
+        }
+    }
+}
+
+/// Writes the last week of a group to a text file where this screen was started.
+async fn save(client: &Client, group: &GroupId) -> Result<Answer, Refusal> {
+    let failed = |error: &dyn std::fmt::Display| Refusal::new(RefusalKind::Failed, format_args!("not saved: {error}"));
+    let now = Zoned::now();
+    let since_ms = u64::try_from(now.timestamp().as_millisecond()).unwrap_or(0).saturating_sub(RETENTION_MS);
+    let zone = now.time_zone().iana_name().map(str::to_owned);
+    let export = Export { group: Some(group.to_string()), since_ms: Some(since_ms), format: Format::Text, zone };
+    let (path, mut file) = free_file(group, &now).map_err(|error| failed(&error))?;
+    let exported = client.export(&export, &mut file).await.map_err(|error| failed(&error))?;
+    file.keep().map_err(|error| failed(&error))?;
+    let path = std::path::absolute(&path).unwrap_or(path);
+    Ok(Answer::Exported { path, count: exported.written })
+}
+
+/// Begins a file under the first name that is free.
+fn free_file(group: &GroupId, now: &Zoned) -> Result<(PathBuf, NewFile), FileError> {
+    let mut number = 1;
+    loop {
+        let path = PathBuf::from(save_as(std::slice::from_ref(group), Format::Text, now, number));
+        match NewFile::create(&path, false) {
+            Err(FileError::Exists { .. }) if number < crate::export::MAX_NUMBER => number += 1,
+            other => return other.map(|file| (path, file)),
+        }
+    }
+}
+
+/// Waits until a time has come; for ever where there is none.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,38 @@
+//! `muster peers`: the members that the running node is connected to.
+
+use clap::Args;
+use muster_roles::Timestamp;
+
+use super::output::Output;
+use super::running::{ask, unexpected};
+use super::time;
+use crate::config::Settings;
+use crate::control::{Answer, Peer, Request};
+use crate::error::CommandError;
+
+/// List the members that the running node is connected to
+#[derive(Debug, Args)]
+pub(super) struct PeersArgs {
+    /// Print one JSON object a line
+    #[arg(long, env = "MUSTER_JSON")]
+    json: bool,
+}
+
+pub(super) fn run(settings: &Settings, args: &PeersArgs, output: &mut Output) -> Result<(), CommandError> {
+    let Answer::Peers { peers } = ask(settings, &Request::Peers)? else { return Err(unexpected()) };
+    if args.json {
+        return peers.iter().try_for_each(|peer| output.json(peer));
+    }
+    let head = ["NAME", "ROLE", "SINCE", "CLOCK"].map(str::to_owned);
+    let rows: Vec<[String; 4]> = std::iter::once(head).chain(peers.iter().map(row)).collect();
+    output.columns(&rows)
+}
+
+fn row(peer: &Peer) -> [String; 4] {
+    let clock = match peer.clock_ahead_ms {
+        None => "not known".to_owned(),
+        Some(ahead) if ahead.unsigned_abs() < 1000 => "the same".to_owned(),
+        Some(ahead) => format!("{} s {}", ahead.unsigned_abs() / 1000, if ahead < 0 { "behind" } else { "ahead" }),
+    };
+    [peer.name.to_string(), peer.role.to_string(), time::local(Timestamp::from_ms(peer.since_ms)), clock]
+}
