@@ -65,7 +65,8 @@ fn a_member_that_has_just_come_has_a_moment_to_say_what_it_listens_to() {
     play(706..710, |seed| {
         let (mut world, author, reader) = alone(seed);
         world.join(author, reader);
-        world.pass(2_000);
+        // Until the two are compared with no more than any others.
+        world.pass(7_000);
         world.nobody_listens = true;
         world.say(1, author, &group("army"), "in a moment");
         world.pass(900);
