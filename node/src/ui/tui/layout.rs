@@ -14,7 +14,7 @@ const MEMBERS_FROM_COLUMNS: u16 = 100;
 
 /// Columns of the groups and of the members, without the line that parts them from the messages.
 const GROUPS_COLUMNS: u16 = 17;
-const MEMBERS_COLUMNS: u16 = 24;
+const MEMBERS_COLUMNS: u16 = 26;
 
 /// Rows above the first group or member in their columns: a heading.
 pub(super) const HEADING_ROWS: u16 = 1;

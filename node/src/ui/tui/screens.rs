@@ -150,43 +150,43 @@ fn a_conversation_at_80_by_24() {
 fn a_conversation_at_120_by_40() {
     assert_snapshot!(conversation(120, 40).screen(), @r"
      1st Brigade · Army1, the leader of army                                                                          :help
-     groups          │                                                                             │ members, 3 of 6 here
-     :h heads      1 │                                                                             │ ● Chief      commander
-    ▸:r army         │                                                                             │ ● Army1 (m… leads army
-                     │                                                                             │ ● Army2           army
-                     │                                                                             │ ○ Navy1          5 min
-                     │                                                                             │ ○ Army3            2 h
-                     │                                                                             │ ○ Base         carrier
-                     │                                                                             │
-                     │                                                                             │
-                     │                                                                             │
-                     │                                                                             │
-                     │                                                                             │
-                     │                                                                             │
-                     │                                                                             │
-                     │                                                                             │
-                     │                                                                             │
-                     │                                                                             │
-                     │                                                                             │
-                     │                                                                             │
-                     │                                                                             │
-                     │                                                                             │
-                     │                                                                             │
-                     │                                                                             │
-                     │                                                                             │
-                     │                                                                             │
-                     │                                                                             │
-                     │                                                                             │
-                     │──────────────────────── Saturday, 21 November 2026 ─────────────────────────│
-                     │18:00 Army3: Good night.                                                     │
-                     │───────────────────────── Sunday, 22 November 2026 ──────────────────────────│
-                     │14:00 Army2: Hello guys, how are you doing?                                  │
-                     │14:01 Army1 (me): I am fine. We meet at the bridge at six, bring what you can│
-                     │      carry and nothing that shines.                                         │
-                     │14:02 Army2: Understood.                                                     │
-                     │────────────────────────────────── unread ───────────────────────────────────│
-                     │14:03 Army3: I am also fine.                                                 │
-                     │14:08 Army1 (me): Then let us go. (waiting)                                  │
+     groups          │                                                                           │ members, 3 of 6 here
+     :h heads      1 │                                                                           │ ● Chief        commander
+    ▸:r army         │                                                                           │ ● Army1 (me)  leads army
+                     │                                                                           │ ● Army2             army
+                     │                                                                           │ ○ Navy1            5 min
+                     │                                                                           │ ○ Army3              2 h
+                     │                                                                           │ ○ Base           carrier
+                     │                                                                           │
+                     │                                                                           │
+                     │                                                                           │
+                     │                                                                           │
+                     │                                                                           │
+                     │                                                                           │
+                     │                                                                           │
+                     │                                                                           │
+                     │                                                                           │
+                     │                                                                           │
+                     │                                                                           │
+                     │                                                                           │
+                     │                                                                           │
+                     │                                                                           │
+                     │                                                                           │
+                     │                                                                           │
+                     │                                                                           │
+                     │                                                                           │
+                     │                                                                           │
+                     │                                                                           │
+                     │─────────────────────── Saturday, 21 November 2026 ────────────────────────│
+                     │18:00 Army3: Good night.                                                   │
+                     │──────────────────────── Sunday, 22 November 2026 ─────────────────────────│
+                     │14:00 Army2: Hello guys, how are you doing?                                │
+                     │14:01 Army1 (me): I am fine. We meet at the bridge at six, bring what you  │
+                     │      can carry and nothing that shines.                                   │
+                     │14:02 Army2: Understood.                                                   │
+                     │───────────────────────────────── unread ──────────────────────────────────│
+                     │14:03 Army3: I am also fine.                                               │
+                     │14:08 Army1 (me): Then let us go. (waiting)                                │
      ● 2 in reach · 1 waiting · roster 7, 3 h old
     army>
     ");
@@ -464,15 +464,15 @@ fn wide_characters_and_combining_marks_keep_the_columns_straight() {
     drawing.type_text("はい");
     assert_snapshot!(drawing.screen(), @r"
      1st Brigade · Army1, the leader of army                                                      :help
-     groups          │      six, bring what you can carry and nothing that     │ members, 3 of 6 here
-     :h heads      1 │      shines.                                            │ ● Chief      commander
-    ▸:r army         │14:02 Army2: Understood.                                 │ ● Army1 (m… leads army
-                     │──────────────────────── unread ─────────────────────────│ ● Army2           army
-                     │14:03 Army3: I am also fine.                             │ ○ Navy1          5 min
-                     │14:08 Army1 (me): Then let us go. (waiting)              │ ○ Army3            2 h
-                     │14:09 Army2: 橋で六時に会う、わかったか。遅れるな、明かり│ ○ Base         carrier
-                     │      は要らない。荷物は少なく。                         │
-                     │14:10 Army3: Café à six heures 👋🏽 d’accord               │
+     groups          │      six, bring what you can carry and nothing that   │ members, 3 of 6 here
+     :h heads      1 │      shines.                                          │ ● Chief        commander
+    ▸:r army         │14:02 Army2: Understood.                               │ ● Army1 (me)  leads army
+                     │─────────────────────── unread ────────────────────────│ ● Army2             army
+                     │14:03 Army3: I am also fine.                           │ ○ Navy1            5 min
+                     │14:08 Army1 (me): Then let us go. (waiting)            │ ○ Army3              2 h
+                     │14:09 Army2: 橋で六時に会う、わかったか。遅れるな、明か│ ○ Base           carrier
+                     │      りは要らない。荷物は少なく。                     │
+                     │14:10 Army3: Café à six heures 👋🏽 d’accord             │
      ● 2 in reach · 1 waiting · roster 7, 3 h old
     army> はい
     ");
@@ -485,15 +485,15 @@ fn warnings_are_words_and_not_only_colours() {
     drawing.tell(Event::Presence { connected: 0 });
     assert_snapshot!(drawing.screen(), @r"
      1st Brigade · Army1, the leader of army                                                      :help
-     groups          │14:01 Army1 (me): I am fine. We meet at the bridge at    │ members, 3 of 6 here
-     :h heads      1 │      six, bring what you can carry and nothing that     │ ● Chief      commander
-    ▸:r army         │      shines.                                            │ ● Army1 (m… leads army
-                     │14:02 Army2: Understood.                                 │ ● Army2           army
-                     │──────────────────────── unread ─────────────────────────│ ○ Navy1          5 min
-                     │14:03 Army3: I am also fine.                             │ ○ Army3            2 h
-                     │14:08 Army1 (me): Then let us go. (waiting)              │ ○ Base         carrier
-                     │-- this device's clock is 3 min ahead of the unit's: set │
-                     │   it; messages are stamped with the unit's time         │
+     groups          │14:01 Army1 (me): I am fine. We meet at the bridge at  │ members, 3 of 6 here
+     :h heads      1 │      six, bring what you can carry and nothing that   │ ● Chief        commander
+    ▸:r army         │      shines.                                          │ ● Army1 (me)  leads army
+                     │14:02 Army2: Understood.                               │ ● Army2             army
+                     │─────────────────────── unread ────────────────────────│ ○ Navy1            5 min
+                     │14:03 Army3: I am also fine.                           │ ○ Army3              2 h
+                     │14:08 Army1 (me): Then let us go. (waiting)            │ ○ Base           carrier
+                     │-- this device's clock is 3 min ahead of the unit's:   │
+                     │   set it; messages are stamped with the unit's time   │
      ○ nobody in reach: what you write waits · ! clock 3 min ahead of the unit's · 1 waiting
     army>
     ");

@@ -13,7 +13,7 @@ impl Model {
     /// Takes in what the node tells.
     pub(in crate::ui::tui) fn on_event(&mut self, event: Event) {
         match event {
-            Event::Profile(profile) => self.on_profile(profile),
+            Event::Profile(profile) => self.on_profile(&profile),
             Event::Message(message) => self.on_message(message),
             Event::Late { groups } => groups.into_iter().for_each(|late| self.on_late(late)),
             Event::Delivery { group, ids, delivery } => {
@@ -48,7 +48,7 @@ impl Model {
     }
 
     /// Welcomes the member, or takes over what a new roster says of it.
-    fn on_profile(&mut self, profile: Profile) {
+    fn on_profile(&mut self, profile: &Profile) {
         let before = self.profile.replace(profile.clone());
         for request in [Request::Groups, Request::Members, Request::Status] {
             self.ask(Purpose::Own, request);
@@ -63,7 +63,7 @@ impl Model {
         let readable = |group: &GroupId| profile.groups.iter().any(|choice| choice.id == *group);
         self.views.retain(|group, _| readable(group));
         if (&before.name, &before.role) != (&profile.name, &profile.role) {
-            self.note(Weight::News, wording::greeting(&profile));
+            self.note(Weight::News, wording::greeting(profile));
         }
         if let Some(closed) = self.open.take_if(|group| !readable(group)) {
             // No other group is opened in its place: what is being typed was meant for this one.
@@ -158,7 +158,7 @@ impl Model {
     fn on_answer(&mut self, to: RequestId, answer: Answer) {
         let purpose = self.awaited.remove(&to);
         match answer {
-            Answer::Page(page) => self.on_page(purpose, page),
+            Answer::Page(page) => self.on_page(purpose.as_ref(), page),
             Answer::Exported { path, count } => {
                 self.note(Weight::Answer, wording::exported(&Printable::new(&path.to_string_lossy()), count));
             }
@@ -189,7 +189,7 @@ impl Model {
         }
     }
 
-    fn on_page(&mut self, purpose: Option<Purpose>, page: Page) {
+    fn on_page(&mut self, purpose: Option<&Purpose>, page: Page) {
         let Page { group, messages, older, seen } = page;
         for message in messages {
             self.take_message(message, false);

@@ -121,7 +121,7 @@ impl Model {
         match parsed {
             Ok(Action::Nothing) => {}
             Ok(Action::Post { group, text }) => {
-                self.ask(Purpose::Wish, Request::Post { group, text, manner: Manner::default(), wait_ms: 0 })
+                self.ask(Purpose::Wish, Request::Post { group, text, manner: Manner::default(), wait_ms: 0 });
             }
             Ok(Action::Open(group)) => self.open_group(group),
             Ok(Action::Export(group)) => self.ask(Purpose::Wish, Request::Export { group }),
