@@ -393,7 +393,7 @@ impl Task {
         }
         match self.uplink.look(self.swarm.listeners(), now) {
             Some(false) => {
-                tracing::warn!("no network: nothing but loopback is up; what is posted is kept until there is one")
+                tracing::warn!("no network: nothing but loopback is up; what is posted is kept until there is one");
             }
             Some(true) => tracing::info!("the network is there"),
             None => {}
