@@ -32,11 +32,16 @@ const MEDIA: [&str; 3] = ["/media", "/run/media", "/mnt"];
 /// The troops of a unit unless others are named.
 const DEFAULT_TROOPS: &str = "navy:n airforce:a army:r";
 
+/// What a new member is asked.
+const YOUR_NAME: &str = "Your name in the unit, such as Army3: ";
+
 /// What came of asking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Led {
     /// The home has a unit now: the node can start.
     Ready,
+    /// The person wants to ask the nodes nearby to be let in, under this name.
+    Join(MemberName),
     /// The person has left, or has to wait for somebody; what there was to say has been said.
     NotYet,
 }
@@ -71,13 +76,14 @@ struct Given {
 enum Choice<'a> {
     Take(&'a Given),
     Found,
+    Join,
     BeAdmitted,
 }
 
 impl Guide<'_> {
     fn lead(&self, ask: Ask<'_>) -> Result<Led, CommandError> {
         let given = self.given.iter().map(Choice::Take);
-        let choices: Vec<Choice<'_>> = given.chain([Choice::Found, Choice::BeAdmitted]).collect();
+        let choices: Vec<Choice<'_>> = given.chain([Choice::Found, Choice::Join, Choice::BeAdmitted]).collect();
         let mut question = format!("\nNo unit in {} yet. What is to be done?\n\n", self.home.dir().display());
         for (number, choice) in choices.iter().enumerate() {
             question += &format!("{:4}  {}\n", number + 1, self.describe(*choice));
@@ -91,6 +97,7 @@ impl Guide<'_> {
         match choice {
             Choice::Take(given) => self.take(given),
             Choice::Found => self.found(ask),
+            Choice::Join => Ok(asked(ask, YOUR_NAME, None, parsed)?.map_or_else(left, Led::Join)),
             Choice::BeAdmitted => self.be_admitted(ask),
         }
     }
@@ -102,7 +109,8 @@ impl Guide<'_> {
                 "Found a unit, with the role key that is here and me as its commander".to_owned()
             }
             Choice::Found => "Found a unit, with me as its commander".to_owned(),
-            Choice::BeAdmitted => "Be admitted to a unit: get the line that my chief or leader needs".to_owned(),
+            Choice::Join => "Join a unit whose nodes are in reach: compare six words with who may admit me".to_owned(),
+            Choice::BeAdmitted => "Be admitted from afar: get the line that my chief or leader needs".to_owned(),
         }
     }
 
@@ -143,8 +151,7 @@ impl Guide<'_> {
     }
 
     fn be_admitted(&self, ask: Ask<'_>) -> Result<Led, CommandError> {
-        let question = "Your name in the unit, such as Army3: ";
-        let Some(name) = asked(ask, question, None, parsed::<MemberName>)? else { return Ok(left()) };
+        let Some(name) = asked(ask, YOUR_NAME, None, parsed::<MemberName>)? else { return Ok(left()) };
         let public = match self.home.role_key(&self.settings.key)? {
             Some(identity) => identity.public(),
             None => {

@@ -26,10 +26,10 @@ const EVENT_QUEUE_LEN: usize = 16;
 #[derive(Debug, Args)]
 pub(super) struct JoinArgs {
     /// Name in the chat, such as Army7
-    name: MemberName,
+    pub(super) name: MemberName,
 
     #[command(flatten)]
-    start: StartArgs,
+    pub(super) start: StartArgs,
 }
 
 pub(super) fn run(settings: &Settings, args: JoinArgs) -> Result<(), CommandError> {

@@ -10,6 +10,7 @@ use muster_roles::{Roster, Timestamp};
 use tokio::sync::{mpsc, watch};
 
 use super::first_run::{self, Led};
+use super::join::{self, JoinArgs};
 use super::screen::{Screen, Shown};
 use crate::api::{self, Listener};
 use crate::config::Settings;
@@ -68,8 +69,12 @@ enum CarryArg {
 pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandError> {
     if args.is_attended() {
         let home = settings.home()?;
-        if !home.has_unit() && first_run::lead(settings, &home)? == Led::NotYet {
-            return Ok(());
+        if !home.has_unit() {
+            match first_run::lead(settings, &home)? {
+                Led::Ready => {}
+                Led::Join(name) => return join::run(settings, JoinArgs { name, start: args }),
+                Led::NotYet => return Ok(()),
+            }
         }
     }
     // The device's clock may be wrong; what is too old is dropped once the unit's time is known.

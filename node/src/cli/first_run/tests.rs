@@ -48,14 +48,16 @@ fn an_answer_that_makes_no_sense_is_asked_for_again_with_the_reason() {
     let answers = ["7", "x", "1", "1st Brigade", "two words", "Boss", "army", "army:r army:q", "army:r"];
     let (led, asked) = led(&home, Vec::new(), &answers);
     assert_eq!(led.unwrap(), Led::Ready, "{asked}");
-    for reason in ["a number from 1 to 2", "\"two words\" is not a member name", "\"army\" is not a troop"] {
+    for reason in ["a number from 1 to 3", "\"two words\" is not a member name", "\"army\" is not a troop"] {
         assert!(asked.contains(reason), "{reason:?} is missing:\n{asked}");
     }
 }
 
 #[test]
 fn leaving_at_any_question_leaves_everything_as_it_was() {
-    for answers in [&[][..], &[""], &["1"], &["1", "Brigade"], &["1", "Brigade", "Boss"], &["2"], &["2", ""]] {
+    for answers in
+        [&[][..], &[""], &["1"], &["1", "Brigade"], &["1", "Brigade", "Boss"], &["2"], &["2", ""], &["3"], &["3", ""]]
+    {
         let (folder, home) = empty();
         let (led, _) = led(&home, Vec::new(), answers);
         assert_eq!(led.unwrap(), Led::NotYet, "{answers:?}");
@@ -83,12 +85,20 @@ fn a_home_that_was_handed_out_is_found_and_copied_whole() {
 }
 
 #[test]
+fn who_wants_to_join_is_asked_for_a_name_and_nothing_is_written_yet() {
+    let (folder, home) = empty();
+    let (led, _) = led(&home, Vec::new(), &["2", "Army 3", "Army3"]);
+    assert_eq!(led.unwrap(), Led::Join("Army3".parse().unwrap()));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn who_waits_to_be_admitted_gets_a_key_once_and_keeps_it() {
     let (_folder, home) = empty();
-    let (first, _) = led(&home, Vec::new(), &["2", "Army3"]);
+    let (first, _) = led(&home, Vec::new(), &["3", "Army3"]);
     assert_eq!(first.unwrap(), Led::NotYet);
     let key = fs::read(home.role_key_path()).unwrap();
-    let (again, asked) = led(&home, Vec::new(), &["2", "Army3"]);
+    let (again, asked) = led(&home, Vec::new(), &["3", "Army3"]);
     assert_eq!(again.unwrap(), Led::NotYet);
     assert!(asked.contains("with the role key that is here"), "{asked}");
     assert_eq!(fs::read(home.role_key_path()).unwrap(), key);
