@@ -80,6 +80,23 @@ fn without_multicast_the_doctor_names_it_and_its_dial_line_works() {
 }
 
 #[test]
+fn beside_a_running_node_the_doctor_gives_the_line_that_reaches_it() {
+    let (unit, lan) = (two_leaders(), without_multicast());
+    let mut navy1 = Node::spawn("Navy1", &mut lan.first.run(&unit.command("Navy1", ["start", "--plain"])));
+    navy1.address();
+    let told = doctor(&unit, &lan.first, "Navy1");
+    assert!(told.found("node", "note").ends_with("connected to nobody"), "{:?}", told.findings);
+    assert!(told.has("multicast", "problem"), "{:?}", told.findings);
+    assert!(told.dial["here"].is_null(), "{}", told.dial);
+    let mut army1 = start_by(&unit, &lan.second, "Army1", told.dial["there"][0].as_str().unwrap());
+    army1.expect("-- 1 member in reach");
+    navy1.expect("-- 1 member in reach");
+    let told = doctor(&unit, &lan.first, "Navy1");
+    assert!(told.found("node", "good").ends_with("connected to 1 member"), "{:?}", told.findings);
+    assert_eq!(told.found("clock", "good"), "within a minute of the other members'");
+}
+
+#[test]
 fn on_a_sound_network_the_doctor_hears_the_others_and_exits_with_zero() {
     let (unit, lan) = (two_leaders(), Lan::new());
     let mut army1 = Node::spawn("Army1", &mut lan.second.run(&unit.command("Army1", ["start", "--plain"])));

@@ -9,7 +9,9 @@ use super::config::start_as_set;
 use super::output::Output;
 use super::start::StartArgs;
 use super::{command, time};
+use crate::api::Client;
 use crate::config::{Layers, Settings};
+use crate::control::{Answer, Request, Status};
 use crate::doctor::{Asked, Dial, Finding, Level, dial, examine, gather};
 use crate::error::CommandError;
 use crate::home::Home;
@@ -98,6 +100,13 @@ fn tell_program(findings: &[Finding], dial: &Dial, output: &mut Output) -> Resul
 }
 
 /// Asks the node that runs on a home how it is.
-fn status(_home: &Home) -> Result<crate::control::Status, String> {
-    Err("it has no control socket".to_owned())
+fn status(home: &Home) -> Result<Status, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    let client = Client::new(&home.socket_path());
+    match runtime.block_on(client.ask(&Request::Status)) {
+        Ok(Answer::Status(status)) => Ok(*status),
+        Ok(_) => Err("its answer is not understood".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
