@@ -358,7 +358,6 @@ fn help_lists_commands_and_keys() {
      1st Brigade · Army1, the leader of army                                  :help
      groups          │
      :h heads      1 │
-    ▸:r army         │
     ┌ commands and keys ───────────────────────────────────────────────────────────┐
     │ :h              open heads (read and post)                                   │
     │ :r              open army (read and post, open now)                          │
@@ -373,6 +372,7 @@ fn help_lists_commands_and_keys() {
     │ :rekey          replace the group keys                                       │
     │ :help           show this list                                               │
     │ :quit, logmeout leave; Ctrl-D leaves too                                     │
+    │ :shutdown       end the node, and every chat on it                           │
     │ ::text          post a text that begins with ':'                             │
     │                                                                              │
     │ Enter              send                                                      │
