@@ -346,6 +346,7 @@ fn a_node_that_is_told_to_end_leaves_the_terminal_as_it_was() {
     unit.admit("Army3", Rank::Soldier("army"));
     let chat = format!("sh -c \"echo \\$\\$ > pid; exec {}\"", chat_command(&[]));
     let terminal = Terminal::open(&unit, "Army3", &between_looks_at_the_settings(&chat));
+    terminal.expect_last("army>");
     terminal.type_text("half a li");
     terminal.expect_last("army> half a li");
     let pid = std::fs::read_to_string(unit.folder().join("pid")).unwrap();
