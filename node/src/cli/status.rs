@@ -22,9 +22,9 @@ pub(super) struct StatusArgs {
 pub(super) fn run(settings: &Settings, args: &StatusArgs, output: &mut Output) -> Result<(), CommandError> {
     let Answer::Status(status) = ask(settings, &Request::Status)? else { return Err(unexpected()) };
     if args.json {
-        output.json(&status)?
+        output.json(&status)?;
     } else {
-        output.columns(&rows(&status))?
+        output.columns(&rows(&status))?;
     }
     if status.store_works {
         return Ok(());

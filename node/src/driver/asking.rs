@@ -168,7 +168,7 @@ impl Driver {
         give(reply, Ok(Exporting { groups, pieces: received }));
         self.reads += 1;
         self.work.spawn_blocking(move || {
-            write.run(pieces);
+            write.run(&pieces);
             Done::WrittenOut
         });
     }

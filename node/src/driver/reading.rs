@@ -188,7 +188,7 @@ impl WriteOut {
     }
 
     /// Writes until all is written or nobody takes it any more.
-    pub(super) fn run(self, pieces: mpsc::Sender<Piece>) {
+    pub(super) fn run(self, pieces: &mpsc::Sender<Piece>) {
         let export = Export {
             disk: &self.disk,
             reader: Reader { roster: &self.roster, keyring: &self.keyring, me: &self.me },
