@@ -464,7 +464,7 @@ impl World {
     fn carry_out(&mut self, node: usize, effect: Effect) {
         match effect {
             Effect::Append(records) => {
-                self.check_permitted(&records);
+                self.check_permitted(node, &records);
                 let delay = self.rng.u64(1..=5);
                 self.schedule(delay, Happening::Commit { node, records });
             }
@@ -531,7 +531,10 @@ impl World {
             }
             Effect::Notice(Notice::Sent { count }) => self.nodes[node].told_sent += count,
             Effect::Notice(notice) => self.nodes[node].notices.push(notice),
-            Effect::RosterChanged(roster) => self.tell_roster(node, &roster),
+            Effect::RosterChanged(roster) => {
+                self.rejudge(node, &roster);
+                self.tell_roster(node, &roster);
+            }
             Effect::Sign { change, roster, now } => {
                 let signer = &self.nodes[node].identity;
                 let signed = match change {
@@ -558,13 +561,37 @@ impl World {
         }
         for other in self.nodes[node].neighbours.clone() {
             let theirs = self.nodes[other].state.roster();
-            if theirs.digest() != roster.digest() && roster.member(&self.key(other)).is_some() {
+            // Whoever is a member no more is told why, as the last thing.
+            let was_member = theirs.member(&self.key(other)).is_some();
+            if theirs.digest() != roster.digest() && (was_member || roster.member(&self.key(other)).is_some()) {
                 let have = theirs.documents().map(|(id, _)| id).collect();
                 let documents = roster.missing_from(&have).into_iter().map(<[u8]>::to_vec).collect();
                 let delay = self.rng.u64(1..=self.weather.max_delay_ms);
                 self.schedule(delay, Happening::Documents { node: other, documents });
             }
         }
+    }
+
+    /// What a new roster forbids leaves the store.
+    fn rejudge(&mut self, node: usize, roster: &Roster) {
+        let mut denied: BTreeMap<GroupId, Vec<_>> = BTreeMap::new();
+        for stored in self.nodes[node].store.iter() {
+            let header = stored.frame().header();
+            if permit_record(roster, header).is_err() {
+                denied.entry(header.group.clone()).or_default().push((header.time, stored.frame().id()));
+            }
+        }
+        for (group, ids) in denied {
+            self.nodes[node].store.remove(&group, &ids).expect("memory does not fail");
+            let names = ids.iter().map(|(time, id)| SyncId::new(*time, id)).collect();
+            self.schedule(1, Happening::Sync { node, input: SyncInput::Withdrawn { group, names } });
+        }
+    }
+
+    /// Lets so much time pass in which nobody does anything.
+    pub fn jump(&mut self, ms: u64) {
+        self.run();
+        self.now = UnixMillis(self.now.0 + ms);
     }
 
     /// A member changes the roster.
@@ -653,10 +680,12 @@ impl World {
     }
 
     /// Nothing is stored that the roster does not permit.
-    fn check_permitted(&self, records: &[Permitted]) {
+    fn check_permitted(&self, node: usize, records: &[Permitted]) {
+        // Where rosters spread, a node judges by the one it has, and again by the next.
+        let roster = if self.tells_rosters { self.nodes[node].state.roster() } else { &self.roster };
         for record in records {
             let header = record.frame().header();
-            assert!(permit_record(&self.roster, header).is_ok());
+            assert!(permit_record(roster, header).is_ok());
         }
     }
 

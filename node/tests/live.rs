@@ -1,0 +1,149 @@
+//! The roster changes while the nodes run: real nodes, as processes on loopback.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::print_stderr)]
+
+mod unit;
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use unit::{CHIEF, Node, Rank, Unit};
+
+/// A commander, and others that dial it, once each is connected to all the others.
+fn running(unit: &Unit, names: &[&str]) -> (Node, Vec<Node>) {
+    let mut chief = unit.start(CHIEF, &[]);
+    let address = chief.address();
+    let mut others: Vec<Node> = names.iter().map(|name| unit.start(name, &[&address])).collect();
+    for node in others.iter_mut().chain([&mut chief]) {
+        node.expect_in_reach(names.len());
+    }
+    (chief, others)
+}
+
+/// Makes a role key as a device would, and returns the line that it hands over.
+fn key_line(unit: &Unit, name: &str) -> String {
+    std::fs::create_dir_all(unit.home(name)).unwrap();
+    let file = unit.home(name).join("role.key");
+    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"]).arg(&file).output();
+    assert!(made.expect("ssh-keygen is there").status.success());
+    std::fs::read_to_string(file.with_extension("key.pub")).unwrap().trim().to_owned()
+}
+
+#[test]
+fn a_member_added_while_all_run_talks_to_one_that_was_not_there_and_one_removed_is_cut_off_everywhere() {
+    let unit = Unit::found();
+    for name in ["Army1", "Army2", "Army3", "Army4"] {
+        unit.admit(name, Rank::Soldier("army"));
+    }
+    let (mut chief, mut others) = running(&unit, &["Army1", "Army2", "Army3"]);
+    let line = key_line(&unit, "Army9");
+    chief.say(&format!(":add Army9 army {line}"));
+    chief.expect_start("-- done: roster version ");
+    others[0].expect("-- Army9 was admitted by Chief: a soldier of army");
+    // The newcomer has the roster as it stands now, by any member's copy.
+    std::fs::copy(unit.home("Army1").join("roster.cbor"), unit.home("Army9").join("roster.cbor")).unwrap();
+    let mut army4 = unit.start("Army4", &[]);
+    let mut army9 = unit.start("Army9", &[&army4.address()]);
+    army9.expect_in_reach(1);
+    army9.say("new here");
+    army4.expect("[army] Army9: new here");
+
+    chief.say(":remove Army2");
+    chief.expect("-- refused: Army2 would be cut off, and the groups it could read get new keys");
+    let removed = Instant::now();
+    chief.say(":remove Army2 Army2");
+    let [army1, army2, army3] = others.as_mut_slice() else { unreachable!() };
+    army2.expect_start("-- you were removed from the unit by Chief at ");
+    army2.expect("-- no member is in reach; what you write waits");
+    eprintln!("cut off after {:?}", removed.elapsed());
+    for node in [&mut *army1, &mut *army3] {
+        node.expect_start("-- Army2 was removed by Chief at ");
+    }
+    army1.say("just us");
+    army3.expect("[army] Army1: just us");
+    army2.say("and me?");
+    std::thread::sleep(Duration::from_secs(2));
+    for node in [army1, army3, &mut chief] {
+        node.look();
+        assert!(!node.seen().iter().any(|line| line.contains("and me?")), "{}", node.transcript());
+    }
+    army2.look();
+    assert!(!army2.seen().iter().any(|line| line.contains("just us")), "{}", army2.transcript());
+}
+
+#[test]
+fn a_leader_admits_and_removes_while_the_commander_is_away_and_all_of_it_holds_when_it_returns() {
+    let unit = Unit::found();
+    for (name, troop) in [("Army1", "army"), ("Army2", "army"), ("Navy3", "navy")] {
+        unit.admit(name, Rank::Soldier(troop));
+    }
+    unit.admit("Lead", Rank::Leader("army"));
+    let mut lead = unit.start("Lead", &[]);
+    let address = lead.address();
+    let mut army1 = unit.start("Army1", &[&address]);
+    let mut army2 = unit.start("Army2", &[&address]);
+    for node in [&mut lead, &mut army1, &mut army2] {
+        node.expect_in_reach(2);
+    }
+    lead.say(":remove Navy3 Navy3");
+    lead.expect("-- refused: the leader of army admits and removes soldiers of army only");
+    lead.say(":remove Army2 Army2");
+    army2.expect_start("-- you were removed from the unit by Lead at ");
+    army1.expect_start("-- Army2 was removed by Lead at ");
+    let line = key_line(&unit, "Army5");
+    lead.say(&format!(":add Army5 army {line}"));
+    army1.expect("-- Army5 was admitted by Lead: a soldier of army");
+
+    let mut chief = unit.start(CHIEF, &[&address]);
+    chief.expect_start("-- Army2 was removed by Lead at ");
+    chief.expect("-- Army5 was admitted by Lead: a soldier of army");
+    let members = |node: &mut Node| {
+        node.say(":roster");
+        node.expect_start("-- Navy3 ");
+        node.look();
+        node.seen().iter().filter(|line| line.contains("a soldier of army")).cloned().collect::<Vec<_>>()
+    };
+    let listed = members(&mut chief).join("\n");
+    assert!(listed.contains("-- Army5 ") && !listed.contains("-- Army2 "), "{listed}");
+    chief.say(":roster");
+    lead.say("Army5 is in");
+    army1.expect("[army] Lead: Army5 is in");
+}
+
+/// Nodes that hear of the removal that is timed.
+const MANY: usize = 50;
+
+#[test]
+#[ignore = "fifty processes: scripts/removal runs it"]
+fn a_removal_reaches_fifty_nodes() {
+    let unit = Unit::found();
+    let names: Vec<String> = (1..=MANY).map(|number| format!("Army{number}")).collect();
+    for name in names.iter().map(String::as_str).chain(["Gone"]) {
+        unit.admit(name, Rank::Soldier("army"));
+    }
+    let mut chief = unit.start(CHIEF, &[]);
+    let address = chief.address();
+    let mut gone = unit.start("Gone", &[&address]);
+    let mut nodes: Vec<Node> = names.iter().map(|name| unit.start(name, &[&address])).collect();
+    chief.expect_in_reach(MANY + 1);
+    // All have the same roster once what one of them says reaches everyone.
+    nodes[0].say("all here?");
+    for node in &mut nodes[1..] {
+        node.expect("[army] Army1: all here?");
+    }
+    let asked = Instant::now();
+    chief.say(":remove Gone Gone");
+    let mut reached: Vec<Duration> = Vec::new();
+    for node in &mut nodes {
+        node.expect_start("-- Gone was removed by Chief at ");
+        reached.push(asked.elapsed());
+    }
+    gone.expect("-- no member is in reach; what you write waits");
+    let cut = asked.elapsed();
+    reached.sort();
+    println!(
+        "a removal reached half of {MANY} nodes after {:?}, all after {:?}; the removed one had no connection after {cut:?}",
+        reached[MANY / 2],
+        reached[MANY - 1],
+    );
+}
