@@ -36,12 +36,12 @@ fn a_member_added_while_all_run_talks_to_one_that_was_not_there_and_one_removed_
         unit.admit(name, Rank::Soldier("army"));
     }
     let (mut chief, mut others) = running(&unit, &["Army1", "Army2", "Army3"]);
-    let line = key_line(&unit, "Army9");
-    chief.say(&format!(":add Army9 army {line}"));
-    chief.expect_start("-- done: roster version ");
+    // By the command, on the home whose node runs.
+    let taken = unit.run(CHIEF, ["member", "add", "army1", "--role", "carrier", "--out", "nowhere"]);
+    assert!(!taken.status.success() && !unit.folder().join("nowhere").exists());
+    assert!(String::from_utf8_lossy(&taken.stderr).contains("the name Army1 is taken"));
+    unit.admit("Army9", Rank::Soldier("army"));
     others[0].expect("-- Army9 was admitted by Chief: a soldier of army");
-    // The newcomer has the roster as it stands now, by any member's copy.
-    std::fs::copy(unit.home("Army1").join("roster.cbor"), unit.home("Army9").join("roster.cbor")).unwrap();
     let mut army4 = unit.start("Army4", &[]);
     let mut army9 = unit.start("Army9", &[&army4.address()]);
     army9.expect_in_reach(1);
@@ -59,6 +59,11 @@ fn a_member_added_while_all_run_talks_to_one_that_was_not_there_and_one_removed_
     for node in [&mut *army1, &mut *army3] {
         node.expect_start("-- Army2 was removed by Chief at ");
     }
+    let removed = unit.run_ok(CHIEF, ["member", "remove", "Army9"]);
+    assert!(removed.starts_with("Removed Army9;"), "{removed}");
+    army1.expect_start("-- Army9 was removed by Chief at ");
+    let rekeyed = unit.run_ok(CHIEF, ["rekey"]);
+    assert!(rekeyed.contains("army: epoch ") && rekeyed.contains("members in reach were told at once."), "{rekeyed}");
     army1.say("just us");
     army3.expect("[army] Army1: just us");
     army2.say("and me?");

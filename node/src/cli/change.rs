@@ -18,6 +18,13 @@ pub(super) struct ProposalArgs {
     proposal: Option<PathBuf>,
 }
 
+impl ProposalArgs {
+    /// Whether the change is wanted as a file for others to sign: then a running node has no part in it.
+    pub(super) const fn is_asked_for(&self) -> bool {
+        self.proposal.is_some()
+    }
+}
+
 /// A change that waits for other signatures.
 pub(super) struct Proposed {
     file: PathBuf,

@@ -7,9 +7,11 @@ use muster_roles::{Edit, Member, Role};
 use serde::Serialize;
 
 use super::change::{self, ProposalArgs};
+use super::live;
 use super::output::Output;
 use super::time;
 use crate::config::Settings;
+use crate::control;
 use crate::error::CommandError;
 use crate::home::Locking;
 
@@ -62,6 +64,12 @@ fn list(settings: &Settings, args: &ListArgs, output: &mut Output) -> Result<(),
 
 fn remove(settings: &Settings, args: &RemoveArgs, output: &mut Output) -> Result<(), CommandError> {
     let now = time::now();
+    let change = control::Change::Remove { name: args.name.clone() };
+    let running = if args.proposal.is_asked_for() { None } else { live::change(settings, change)? };
+    if let Some(changed) = running {
+        output.line(format_args!("Removed {}; the groups it could read have new keys.", args.name))?;
+        return output.line(live::told(&changed));
+    }
     let (home, mut opened) = settings.open(Locking::Take, now)?;
     let edit = Edit::Remove { name: args.name.clone() };
     let key = opened.roster.find(&args.name).map(|member| member.key);

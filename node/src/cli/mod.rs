@@ -12,6 +12,7 @@ mod doctor;
 mod export;
 mod first_run;
 mod join;
+mod live;
 mod log;
 mod man;
 mod member;

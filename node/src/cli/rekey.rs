@@ -4,9 +4,11 @@ use clap::Args;
 use muster_roles::Edit;
 
 use super::change::{self, ProposalArgs};
+use super::live;
 use super::output::Output;
 use super::time;
 use crate::config::Settings;
+use crate::control::Change;
 use crate::error::CommandError;
 use crate::home::Locking;
 
@@ -21,6 +23,14 @@ pub(super) struct RekeyArgs {
 
 pub(super) fn run(settings: &Settings, args: &RekeyArgs, output: &mut Output) -> Result<(), CommandError> {
     let now = time::now();
+    let running = if args.proposal.is_asked_for() { None } else { live::change(settings, Change::Rekey)? };
+    if let Some(changed) = running {
+        let roster = settings.home()?.read_roster(now)?;
+        for group in &changed.rekeyed {
+            output.line(format_args!("{group}: epoch {}", roster.versions_for(group).epoch))?;
+        }
+        return output.line(live::told(&changed));
+    }
     let (home, mut opened) = settings.open(Locking::Take, now)?;
     let before = opened.roster.clone();
     if let Some(proposed) = change::make(&home, &mut opened, &Edit::Rekey, &args.proposal, now)? {

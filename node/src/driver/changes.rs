@@ -58,13 +58,9 @@ impl From<&ChangeError> for Refusal {
             ChangeError::Busy => RefusalKind::Busy,
             ChangeError::Refused(_) => RefusalKind::Failed,
             ChangeError::Edit(error) => match error {
-                EditError::NotEntitled
-                | EditError::OwnSoldiersOnly { .. }
-                | EditError::SeveralMustSign { .. }
-                | EditError::CommanderStays { .. } => RefusalKind::Denied,
                 EditError::UnknownTroop { .. } | EditError::UnknownMember { .. } => RefusalKind::Unknown,
                 EditError::Random(_) | EditError::Seal { .. } => RefusalKind::Failed,
-                _ => RefusalKind::Invalid,
+                _ => RefusalKind::Denied,
             },
         };
         Self { kind, error: error.to_string(), hint: error.hint() }
@@ -112,7 +108,9 @@ impl Driver {
         match self.asking(name, words) {
             Ok(request) => {
                 self.feed(Input::Dismiss(request.key)).await?;
-                give(reply, Ok(Answer::Done));
+                let roster = self.state.roster();
+                let (version, members) = (roster.version(), roster.members().len());
+                give(reply, Ok(Answer::Changed(Changed { version, members, rekeyed: Vec::new(), told: 0 })));
             }
             Err(refusal) => give(reply, Err(refusal)),
         }

@@ -9,9 +9,11 @@ use muster_keys::{Identity, PublicKey};
 use muster_roles::{Edit, GroupId, MemberName, Role};
 
 use crate::cli::change::{self, ProposalArgs};
+use crate::cli::live;
 use crate::cli::output::Output;
 use crate::cli::time;
 use crate::config::Settings;
+use crate::control::{Change, Changed};
 use crate::error::CommandError;
 use crate::home::{Home, Locking};
 
@@ -98,6 +100,12 @@ pub(super) fn run(settings: &Settings, args: &AddArgs, output: &mut Output) -> R
     let key = NewKey::get(args.pubkey.as_deref())?;
     check_free(&args.out)?;
     let now = time::now();
+    if !args.proposal.is_asked_for()
+        && let Some(changed) = add_live(settings, args, &role, &key)?
+    {
+        tell_added(args, &role, &key, output)?;
+        return output.line(live::told(&changed));
+    }
     let (home, mut opened) = settings.open(Locking::Take, now)?;
     let edit = Edit::Add { name: args.name.clone(), role: role.clone(), key: key.public() };
     let change = change::draft(&opened, &edit, &args.proposal, now)?;
@@ -125,6 +133,39 @@ pub(super) fn run(settings: &Settings, args: &AddArgs, output: &mut Output) -> R
              device."
         ));
     }
+    tell_added(args, &role, &key, output)
+}
+
+/// Has the running node add the member, and writes the new home with the roster that includes it.
+fn add_live(settings: &Settings, args: &AddArgs, role: &Role, key: &NewKey) -> Result<Option<Changed>, CommandError> {
+    let handed_out = Home::new(&args.out);
+    let there_before = args.out.exists();
+    // The key first: nobody must be a member whose key never reached the disk.
+    handed_out.create()?;
+    if let NewKey::Made(identity) = key {
+        muster_keys::create(&handed_out.role_key_path(), identity, args.name.as_str(), None)?;
+    }
+    let line = key.public().to_openssh(args.name.as_str());
+    let change = Change::Add { name: args.name.clone(), role: role.clone(), key: line };
+    match live::change(settings, change) {
+        Ok(Some(changed)) => {
+            let roster = settings.home()?.read_roster(time::now())?;
+            handed_out.write_roster(&roster).map_err(|error| unfinished(args, &error))?;
+            Ok(Some(changed))
+        }
+        nothing => {
+            // As it was: the folder is made again where the change is made without a node.
+            let _none_made = fs::remove_file(handed_out.role_key_path());
+            if !there_before {
+                let _not_empty = fs::remove_dir(&args.out);
+            }
+            nothing
+        }
+    }
+}
+
+fn tell_added(args: &AddArgs, role: &Role, key: &NewKey, output: &mut Output) -> Result<(), CommandError> {
+    let out = args.out.display();
     output.line(format_args!("Added {}, {}.", args.name, role))?;
     match key {
         NewKey::Made(_) => output.line(format_args!("Give {out} to the device; there: muster --home {out} start")),
