@@ -14,6 +14,9 @@ use crate::engine::time::UnixMillis;
 /// How often it is looked whether an epoch is old enough to be ended, in milliseconds.
 const AGEING_INTERVAL_MS: u64 = 5 * 60 * 1000;
 
+/// Documents that admit one member: a leader takes a charter and a sheet.
+const MAX_DOCUMENTS_A_CHANGE: usize = 2;
+
 /// Comings and goings that one change of the roster is told by; of more only how many members there are.
 const MAX_MEMBER_NEWS: usize = 6;
 
@@ -173,6 +176,9 @@ impl State {
     }
 
     fn comings_and_goings(&self, before: &Roster) -> Vec<Notice> {
+        // Of several changes that come at once, the last one's signer need not be who has admitted somebody.
+        let had = before.documents().map(|(id, _)| id).collect();
+        let is_one_change = self.roster.missing_from(&had).len() <= MAX_DOCUMENTS_A_CHANGE;
         let (was, is) = (before.members(), self.roster.members());
         let has = |members: &[Member], wanted: &Member| members.iter().any(|member| member.key == wanted.key);
         let gone = was.iter().filter(|member| !has(&is, member));
@@ -187,7 +193,7 @@ impl State {
             }
         };
         let admitted = |member: &Member| {
-            let by = names(self.roster.listed_by(&member.key));
+            let by = if is_one_change { names(self.roster.listed_by(&member.key)) } else { Vec::new() };
             Notice::Admitted { name: member.name.clone(), role: member.role.clone(), by }
         };
         gone.map(removed).chain(come.map(admitted)).collect()
