@@ -7,7 +7,7 @@ use super::output::Output;
 use super::running::{ask, unexpected};
 use super::time;
 use crate::config::Settings;
-use crate::control::{Answer, Peer, Request};
+use crate::control::{Answer, Found, Peer, Request};
 use crate::error::CommandError;
 
 /// List the members that the running node is connected to
@@ -23,16 +23,36 @@ pub(super) fn run(settings: &Settings, args: &PeersArgs, output: &mut Output) ->
     if args.json {
         return peers.iter().try_for_each(|peer| output.json(peer));
     }
-    let head = ["NAME", "ROLE", "SINCE", "CLOCK"].map(str::to_owned);
-    let rows: Vec<[String; 4]> = std::iter::once(head).chain(peers.iter().map(row)).collect();
+    let head = ["NAME", "ROLE", "SINCE", "CLOCK", "FOUND BY"].map(str::to_owned);
+    let rows: Vec<[String; 5]> = std::iter::once(head).chain(peers.iter().map(row)).collect();
     output.columns(&rows)
 }
 
-fn row(peer: &Peer) -> [String; 4] {
+fn row(peer: &Peer) -> [String; 5] {
     let clock = match peer.clock_ahead_ms {
         None => "not known".to_owned(),
         Some(ahead) if ahead.unsigned_abs() < 1000 => "the same".to_owned(),
         Some(ahead) => format!("{} s {}", ahead.unsigned_abs() / 1000, if ahead < 0 { "behind" } else { "ahead" }),
     };
-    [peer.name.to_string(), peer.role.to_string(), time::local(Timestamp::from_ms(peer.since_ms)), clock]
+    [
+        peer.name.to_string(),
+        peer.role.to_string(),
+        time::local(Timestamp::from_ms(peer.since_ms)),
+        clock,
+        found_by(peer),
+    ]
+}
+
+fn found_by(peer: &Peer) -> String {
+    let ways: Vec<&str> = peer
+        .found
+        .iter()
+        .map(|found| match found {
+            Found::Multicast => "multicast",
+            Found::Dial => "dial",
+            Found::Told => "others",
+            Found::Remembered => "memory",
+        })
+        .collect();
+    if ways.is_empty() { "itself".to_owned() } else { ways.join(", ") }
 }

@@ -1,5 +1,7 @@
 //! The members of the unit, as one node knows them.
 
+use std::collections::BTreeSet;
+
 use muster_roles::{MemberName, Role};
 use serde::{Deserialize, Serialize};
 
@@ -43,4 +45,20 @@ pub struct Peer {
     pub since_ms: u64,
     /// By how many milliseconds its clock is ahead of this device's; behind, if negative; nothing where it is not known.
     pub clock_ahead_ms: Option<i64>,
+    /// How this node found it; empty where it was the other that found this one.
+    pub found: BTreeSet<Found>,
+}
+
+/// How a node came to know where a member is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Found {
+    /// It was heard by multicast DNS.
+    Multicast,
+    /// It answered at an address, or at a name, that this node is set to dial.
+    Dial,
+    /// Another member told where it is.
+    Told,
+    /// It was remembered from when the node last ran.
+    Remembered,
 }

@@ -31,7 +31,7 @@ pub use event::{Event, Late};
 pub use export::{Export, Format};
 pub use manner::{About, Manner};
 pub use matrix::{Matrix, Receiver};
-pub use member::{Member, Peer, Presence};
+pub use member::{Found, Member, Peer, Presence};
 pub(crate) use message::FROM_REMOVED;
 pub use message::{Delivery, Message, MessageId, Position, PositionError};
 pub use node::{

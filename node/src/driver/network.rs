@@ -31,6 +31,7 @@ impl Driver {
                 self.tell_presence(&member);
                 self.feed(Input::MemberUp(member)).await?;
             }
+            net::Event::Found { member, found } => self.reach.found(&member, found),
             net::Event::MemberDown(member) => {
                 self.reach.down(&member, wall_clock());
                 self.tell_presence(&member);

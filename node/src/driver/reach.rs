@@ -1,18 +1,19 @@
 //! Which members are connected, and when others were last heard.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use muster_keys::PublicKey;
 use muster_roles::Roster;
 
-use crate::control::{Member, Peer, Presence};
+use crate::control::{Found, Member, Peer, Presence};
 use crate::engine::time::UnixMillis;
 
 /// What is known of a connected member.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Connected {
     since: UnixMillis,
     clock_ahead_ms: Option<i64>,
+    found: BTreeSet<Found>,
 }
 
 /// Which members are connected, and when others were last heard; bounded by the members there are.
@@ -24,7 +25,14 @@ pub(super) struct Reach {
 
 impl Reach {
     pub(super) fn up(&mut self, member: PublicKey, now: UnixMillis) {
-        self.connected.insert(member, Connected { since: now, clock_ahead_ms: None });
+        self.connected.insert(member, Connected { since: now, clock_ahead_ms: None, found: BTreeSet::new() });
+    }
+
+    /// It is known how a connected member was found.
+    pub(super) fn found(&mut self, member: &PublicKey, found: BTreeSet<Found>) {
+        if let Some(connected) = self.connected.get_mut(member) {
+            connected.found = found;
+        }
     }
 
     pub(super) fn down(&mut self, member: &PublicKey, now: UnixMillis) {
@@ -74,6 +82,7 @@ impl Reach {
                 fingerprint: key.fingerprint(),
                 since_ms: connected.since.0,
                 clock_ahead_ms: connected.clock_ahead_ms,
+                found: connected.found.clone(),
             })
         };
         let mut peers: Vec<Peer> = self.connected.iter().filter_map(peer).collect();

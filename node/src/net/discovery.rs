@@ -11,12 +11,14 @@ use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 
 mod places;
+mod ways;
 
 #[cfg(test)]
 mod tests;
 
 pub use self::places::MAX_PLACES;
 use super::names::ByName;
+use crate::control::Found;
 
 /// Peers in the book: a unit of 1,000, and some strangers.
 const MAX_PEERS: usize = 1024;
@@ -87,6 +89,8 @@ struct Entry {
     good: Vec<Multiaddr>,
     state: State,
     failures: u32,
+    /// How it was found; there are four ways.
+    found: BTreeSet<Found>,
     seen: Instant,
     /// No dial before this, whatever is heard of the peer.
     rested: Instant,
@@ -377,6 +381,7 @@ impl Entry {
             good: Vec::new(),
             state: State::Idle { due },
             failures: 0,
+            found: BTreeSet::new(),
             seen: now,
             rested: now,
         }

@@ -17,6 +17,7 @@ use super::peer::{Named, peer_id, role_key};
 use super::task::Task;
 use super::translate::host;
 use super::{Event, Place};
+use crate::control::Found;
 use crate::engine::hello::{self, Address, Hello, Judgement, MAX_LISTEN, MAX_PEER_ADDRESSES, Request, Response};
 use crate::engine::join::JoinAsk;
 
@@ -285,6 +286,7 @@ impl Task {
         {
             tracing::info!(peer = %Named(&peer), "member connected");
             self.reports.member(key, true);
+            self.tell_found(peer, key);
             self.tell_clock(peer, key);
             // Of several that came at the same moment none has been told of the others yet.
             if self.known_to_others(peer).next().is_some() {
@@ -380,6 +382,7 @@ impl Task {
             let class = self.class(&other);
             if class != Class::Stranger {
                 self.book.learn(other, class, places(addresses, loopback), loopback, now);
+                self.note_found(other, Found::Told);
             }
         }
     }
@@ -388,7 +391,22 @@ impl Task {
     pub(super) fn recall(&mut self, place: &Place, now: Instant) {
         if let Some(peer) = peer_id(&place.member) {
             self.book.recall(peer, self.class(&peer), &places(&place.addresses, true), now);
+            self.note_found(peer, Found::Remembered);
         }
+    }
+
+    /// Notes how a peer was found, and reports it of a member that is connected.
+    pub(super) fn note_found(&mut self, peer: PeerId, found: Found) {
+        if self.book.note_found(&peer, found)
+            && self.links.is_speaking(peer)
+            && let Some(key) = role_key(&peer)
+        {
+            self.tell_found(peer, key);
+        }
+    }
+
+    fn tell_found(&mut self, peer: PeerId, member: PublicKey) {
+        self.reports.tell(Event::Found { member, found: self.book.found(&peer) });
     }
 
     /// Reports where members can be reached, if that has changed.

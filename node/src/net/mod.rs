@@ -1,5 +1,6 @@
 //! The mesh: libp2p behind two bounded channels of our own types.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use self::task::{Start, Task};
 use self::uplink::Uplink;
 pub use crate::engine::policy::Carry;
 
+use crate::control::Found;
 use crate::engine::hello::Address;
 use crate::engine::io::{GossipHandle, JoinTicket, PublishOutcome, Verdict};
 use crate::engine::join::{JoinAnswer, JoinAsk};
@@ -122,6 +124,13 @@ pub enum Event {
     Documents(Vec<Vec<u8>>),
     /// A member is connected and speaks gossip.
     MemberUp(PublicKey),
+    /// How a connected member was found is known, or was found in one more way.
+    Found {
+        /// The member.
+        member: PublicKey,
+        /// Every way in which it was found; none where it found this node.
+        found: BTreeSet<Found>,
+    },
     /// A member's last connection is gone.
     MemberDown(PublicKey),
     /// A connected member has told what its clock shows, uncorrected.

@@ -31,6 +31,7 @@ use super::reports::Reports;
 use super::translate::{Happening, translate};
 use super::uplink::Uplink;
 use super::{Carry, Command, Event, Place};
+use crate::control::Found;
 use crate::engine::hello::Response;
 use crate::engine::io::{PublishOutcome, Verdict};
 
@@ -279,6 +280,7 @@ impl Task {
             Happening::Discovered(peers) => {
                 for (peer, address) in peers {
                     self.book.learn(peer, self.class(&peer), [address], false, Instant::now());
+                    self.note_found(peer, Found::Multicast);
                 }
                 self.dial_due();
             }
@@ -313,6 +315,9 @@ impl Task {
         let target = self.dials.remove(&id);
         tracing::debug!(connection = %id, peer = %Named(&peer), ?class, dialled = target.is_some(), "connected");
         self.book.connected(peer, class, target.as_ref().zip(dialled), now);
+        if matches!(target, Some(Target::Standing(_))) {
+            self.note_found(peer, Found::Dial);
+        }
         if !self.links.open(id, peer, role_key(&peer), class != Class::Stranger, host, now) {
             tracing::debug!(peer = %Named(&peer), "too many strangers");
             self.swarm.behaviour_mut().members.shut(id);

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use libp2p::multiaddr::Protocol;
+use muster::control::Found;
 
 use super::node::{Node, QUIC, TCP, config};
 use super::proxy::Wire;
@@ -183,6 +184,10 @@ async fn a_host_s_name_does_as_well_as_its_address() {
         let by_name = address.replace(0, |_| Some(Protocol::Dns4("localhost".into()))).unwrap();
         let second = Node::with(config(&[TCP, QUIC], &[by_name]), &identity(1, 2), unit.now());
         second.meets(&first).await;
+        let found = second.wait("how it was found", |seen| seen.found.get(&first.key).cloned()).await;
+        assert!(found.contains(&Found::Dial) && !found.contains(&Found::Multicast), "{found:?}");
+        let found = first.wait("how it was found", |seen| seen.found.get(&second.key).cloned()).await;
+        assert!(!found.contains(&Found::Dial), "it was not this one that dialled: {found:?}");
         second.stop().await;
     }
 }

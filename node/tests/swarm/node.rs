@@ -1,11 +1,12 @@
 //! A node's network side with the least of a driver behind it: it judges gossip by its first bytes, takes in roster
 //! documents, and writes down what it sees.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use libp2p::Multiaddr;
+use muster::control::Found;
 use muster::engine::io::{PublishOutcome, Verdict};
 use muster::net::{self, Carry, Command, Config, Event, Net};
 use muster_keys::{Identity, PublicKey};
@@ -37,6 +38,8 @@ pub(crate) struct Seen {
     pub(crate) up: BTreeSet<PublicKey>,
     /// Members as they came up, and the digest of the node's roster at that time.
     pub(crate) ups: Vec<(PublicKey, [u8; 32])>,
+    /// How members were found.
+    pub(crate) found: BTreeMap<PublicKey, BTreeSet<Found>>,
     pub(crate) gossip: Vec<(GroupId, Vec<u8>)>,
     pub(crate) published: Vec<PublishOutcome>,
     pub(crate) listeners: Vec<GroupId>,
@@ -205,6 +208,9 @@ async fn drive(mut events: mpsc::Receiver<Event>, commands: mpsc::Sender<Command
                 seen.up.insert(key);
                 let digest = seen.roster.as_ref().unwrap().digest();
                 seen.ups.push((key, digest));
+            }),
+            Event::Found { member, found } => log.write(|seen| {
+                seen.found.insert(member, found);
             }),
             Event::MemberDown(key) => log.write(|seen| {
                 seen.up.remove(&key);
