@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use muster_roles::{Roster, Timestamp, UnitId};
+use muster_roles::{GroupId, Roster, Timestamp, UnitId};
 
 use crate::disk::{Disk, DiskError, END_OF_TIME};
 use crate::engine::bundle::{BundleReader, BundleWriter, Counts, Found, Judge, Kind, Refused};
@@ -30,8 +30,24 @@ pub fn export(
     path: &Path,
     overwrite: bool,
 ) -> Result<Counts, ExportError> {
+    let groups: Vec<GroupId> = roster.groups().cloned().collect();
+    export_groups(disk, roster, &groups, since, path, overwrite)
+}
+
+/// Does the same with the records of some groups only.
+///
+/// # Errors
+/// As [`export`].
+pub fn export_groups(
+    disk: &Disk,
+    roster: &Roster,
+    groups: &[GroupId],
+    since: Timestamp,
+    path: &Path,
+    overwrite: bool,
+) -> Result<Counts, ExportError> {
     let mut file = NewFile::create(path, overwrite)?;
-    let counts = write(disk, roster, since, &mut file).map_err(|error| match error {
+    let counts = write(disk, roster, groups, since, &mut file).map_err(|error| match error {
         ExportError::Write(source) => FileError::at(path, source).into(),
         other => other,
     })?;
@@ -39,12 +55,18 @@ pub fn export(
     Ok(counts)
 }
 
-fn write(disk: &Disk, roster: &Roster, since: Timestamp, out: &mut impl Write) -> Result<Counts, ExportError> {
+fn write(
+    disk: &Disk,
+    roster: &Roster,
+    groups: &[GroupId],
+    since: Timestamp,
+    out: &mut impl Write,
+) -> Result<Counts, ExportError> {
     let mut bundle = BundleWriter::new(out, roster.unit()).map_err(ExportError::Write)?;
     for (_, document) in roster.documents() {
         bundle.document(document).map_err(ExportError::Write)?;
     }
-    for group in roster.groups() {
+    for group in groups {
         for stored in disk.rows(group, since, END_OF_TIME)? {
             bundle.record(stored?.frame().bytes()).map_err(ExportError::Write)?;
         }

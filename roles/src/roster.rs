@@ -101,6 +101,15 @@ impl Roster {
         Self::from_signed(signed, now)
     }
 
+    /// Builds the roster that a set of documents makes, and forgets nothing of their history: to judge what was written long
+    /// ago by the documents that came with it.
+    ///
+    /// # Errors
+    /// As with [`Roster::from_documents`], but for the future: there is no present to compare with.
+    pub fn from_history<'a>(documents: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, RosterError> {
+        Self::from_signed(decode_all(documents)?, Timestamp::ZERO)
+    }
+
     fn from_signed(signed: Vec<Signed>, now: Timestamp) -> Result<Self, RosterError> {
         let unit = founded_unit(&signed).ok_or(RosterError::NoCharter)?;
         check_each(&signed, |document| check_unit(document, unit))?;

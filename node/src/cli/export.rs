@@ -8,7 +8,8 @@ use jiff::Zoned;
 
 use super::output::Output;
 use super::source::Source;
-use super::stored::{Ago, left_out, messages};
+use super::stored::{Ago, Stored, left_out, messages};
+use crate::bundle;
 use crate::config::Settings;
 use crate::error::CommandError;
 use crate::export::{Format, save_as};
@@ -29,6 +30,10 @@ pub(super) struct ExportArgs {
     #[arg(long, env = "MUSTER_FORMAT", value_enum, default_value_t)]
     format: Format,
 
+    /// Write the records themselves, sealed and signed, with the roster that judges them: `muster verify` proves them anywhere
+    #[arg(long, env = "MUSTER_SIGNED", conflicts_with = "format", requires = "output")]
+    signed: bool,
+
     /// File to write, - for standard output [default: muster-GROUP-DATE.txt in this folder]
     #[arg(short, long, env = "MUSTER_OUTPUT", value_name = "FILE")]
     output: Option<PathBuf>,
@@ -39,7 +44,10 @@ pub(super) struct ExportArgs {
 }
 
 pub(super) fn run(settings: &Settings, args: ExportArgs, output: &mut Output) -> Result<(), CommandError> {
-    let ExportArgs { group, since, format, output: path, force } = args;
+    if let Some(path) = args.output.as_deref().filter(|_| args.signed) {
+        return export_signed(&Stored::open(settings)?, &args, path, output);
+    }
+    let ExportArgs { group, since, format, output: path, force, .. } = args;
     let now = Zoned::now();
     let source = Source::open(settings, group, since, format, &now)?;
     if path.as_deref() == Some(Path::new("-")) {
@@ -50,6 +58,17 @@ pub(super) fn run(settings: &Settings, args: ExportArgs, output: &mut Output) ->
     let path = std::path::absolute(&path).unwrap_or(path);
     output.line(format_args!("{} in {}", messages(tally), path.display()))?;
     left_out(tally).map_or(Ok(()), |left_out| output.line(left_out))
+}
+
+/// Writes records as they are stored, for `muster verify`.
+fn export_signed(stored: &Stored, args: &ExportArgs, path: &Path, output: &mut Output) -> Result<(), CommandError> {
+    let groups = stored.groups(args.group.as_deref())?;
+    let since = stored.since(args.since);
+    let counts = bundle::export_groups(&stored.disk, stored.roster(), &groups, since, path, args.force)
+        .map_err(|error| stored.failure(&error))?;
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let (records, documents) = (counts.records, counts.documents);
+    output.line(format_args!("{records} records and {documents} roster documents in {}", path.display()))
 }
 
 /// Writes messages to standard output; what could not be read is told beside it.

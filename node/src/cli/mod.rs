@@ -29,6 +29,7 @@ mod status;
 mod stored;
 mod time;
 mod unit;
+mod verify;
 mod wait;
 mod wipe;
 
@@ -101,6 +102,7 @@ enum Command {
     Join(join::JoinArgs),
     Export(export::ExportArgs),
     Log(log::LogArgs),
+    Verify(verify::VerifyArgs),
     /// Carry sealed messages on a stick
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
@@ -172,6 +174,7 @@ impl Cli {
             Command::Join(args) => join::run(&settings, args),
             Command::Export(args) => export::run(&settings, args, &mut output()),
             Command::Log(args) => log::run(&settings, args),
+            Command::Verify(args) => verify::run(&settings, &args, &mut output()),
             Command::Bundle(command) => bundle::run(&settings, command, &mut output()),
             Command::Config(command) => config::run(&settings, &command, &words, &mut output()),
             Command::Completions(args) => completions::run(&args, &mut output()),

@@ -48,6 +48,10 @@ pub(super) struct StartArgs {
     #[arg(long, env = "MUSTER_DIAL", value_name = "ADDR", value_delimiter = ',')]
     pub(super) dial: Vec<Multiaddr>,
 
+    /// Do not tell others how far you have read
+    #[arg(long, env = "MUSTER_NO_READ_RECEIPTS")]
+    pub(super) no_read_receipts: bool,
+
     /// Do not look for nodes on the local network, nor announce this one
     #[arg(long, env = "MUSTER_NO_MDNS")]
     pub(super) no_mdns: bool,
@@ -92,6 +96,7 @@ pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandErr
         .map_err(|error| CommandError::failed("the node's tasks cannot be started").because(&error))?;
     let result = runtime.block_on(async {
         let roster = Arc::new(roster);
+        let is_discreet = args.no_read_receipts;
         let network = args.network(home.read_places());
         let carry = network.carry;
         let net = net::start(network, &identity, roster.clone())
@@ -119,6 +124,7 @@ pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandErr
             identity,
             roster,
             carry,
+            is_discreet,
             disk,
             net,
             keep_roster,

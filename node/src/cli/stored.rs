@@ -50,6 +50,11 @@ impl Stored {
             .map_err(|error: GroupError| CommandError::from_error(Kind::Failed, &error).with_hint(error.hint()))
     }
 
+    /// Returns the roster in force.
+    pub(super) fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
     /// Returns what turns records into messages.
     pub(super) fn reader(&self) -> Reader<'_> {
         Reader { roster: &self.roster, keyring: &self.keyring, me: &self.me }

@@ -35,10 +35,10 @@ use self::seen::Seen;
 use crate::control::{Answer, Call, Event, JoinRequest, Refusal, Reply};
 use crate::disk::writer::{Job, Outcome, Writer};
 use crate::disk::{Disk, DiskError};
-use crate::engine::State;
 use crate::engine::io::{Effect, Input, PostError, SyncInput};
 use crate::engine::policy::Carry;
 use crate::engine::time::UnixMillis;
+use crate::engine::{Boot, State};
 
 use crate::net::{self, Net};
 
@@ -62,6 +62,8 @@ pub struct Parts {
     pub roster: Arc<Roster>,
     /// Which groups' records the node carries.
     pub carry: Carry,
+    /// Whether the member keeps how far it has read to itself.
+    pub is_discreet: bool,
     /// The store.
     pub disk: Disk,
     /// The network side, started.
@@ -148,11 +150,11 @@ enum Done {
 /// # Errors
 /// [`RunError`] says what failed; all that was acknowledged is stored in any case.
 pub async fn run(parts: Parts) -> Result<(), RunError> {
-    let Parts { identity, roster, carry, disk, net, keep_roster, keep_places, export_folders, .. } = parts;
+    let Parts { identity, roster, carry, is_discreet, disk, net, keep_roster, keep_places, export_folders, .. } = parts;
     let (mut calls, mut stop) = (parts.calls, parts.stop);
     let me = identity.public();
     let signer = Arc::new(Identity::from_seed(&identity.seed()));
-    let boot = reading::boot(&disk, &roster, &me, carry)?;
+    let boot = Boot { is_discreet, ..reading::boot(&disk, &roster, &me, carry)? };
     let seen = Seen::new(disk.marks()?);
     let run = u32::from_le_bytes(muster_keys::random_bytes()?);
     let state = State::new(identity, roster, boot);
@@ -211,6 +213,8 @@ impl Driver {
                     Some(call) => self.turn_away(call),
                     None => self.leave(false),
                 },
+                // Before what synchronisation brings, of which there may be hours: what is said now must not wait for it.
+                event = self.net.events.recv() => self.on_net(event.ok_or(RunError::NetStopped)?).await?,
                 Some(done) = self.work.join_next() => match done {
                     Ok(done) => self.on_done(done).await?,
                     Err(error) => tracing::error!(%error, "reading broke off"),
@@ -218,7 +222,6 @@ impl Driver {
                 report = self.net.sync.reports.recv() => {
                     self.feed(Input::Sync(report.ok_or(RunError::NetStopped)?)).await?;
                 }
-                event = self.net.events.recv() => self.on_net(event.ok_or(RunError::NetStopped)?).await?,
                 _ = tick.tick() => self.on_tick().await?,
                 _ = mark.tick() => self.note_seen().await?,
                 () = self.phase.over(), if !running => self.phase = Phase::Over,

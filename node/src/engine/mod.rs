@@ -19,6 +19,7 @@ pub mod mention;
 pub mod order;
 pub mod policy;
 pub mod presence;
+pub mod proof;
 pub mod readers;
 pub mod recall;
 pub mod receipts;

@@ -6,12 +6,13 @@ use std::fmt;
 use muster_roles::GroupId;
 
 use super::commands::{self, Action, CommandError};
+use super::numbers::{Meant, Numbers};
 use super::printed::Line;
 use super::shown::Shown;
 use super::wording;
 use crate::control::{
     Answer, Ask, Event, Late, Manner, Message, PAGE_LEN, Page, Position, Printable, Profile, Refusal, Request,
-    RequestId, SCREEN_QUEUE_LEN,
+    RequestId, SCREEN_QUEUE_LEN, Text,
 };
 
 /// Live messages kept back while the history that goes before them is on its way; with more, they are shown without it.
@@ -33,6 +34,7 @@ pub(super) struct Chat {
     open: Option<GroupId>,
     unread: BTreeMap<GroupId, u64>,
     shown: Shown,
+    numbers: Numbers,
     /// Groups whose history was asked for, with the live messages that came before it.
     awaited: BTreeMap<GroupId, Awaited>,
     asked: u64,
@@ -76,6 +78,11 @@ impl Chat {
             Ok(Action::Post { group, text }) => {
                 vec![Output::Ask(self.ask(Request::Post { group, text, manner: Manner::default(), wait_ms: 0 }))]
             }
+            Ok(Action::Say { group, saying }) => match self.numbers.meaning(&group, saying) {
+                Ok(Meant::Ask(request)) => vec![Output::Ask(self.ask(request))],
+                Ok(Meant::Tell(lines)) => lines.into_iter().map(told).collect(),
+                Err(error) => refuse_line(&error),
+            },
             Ok(Action::Open(group)) => self.switch(group),
             Ok(Action::Export(group)) => vec![Output::Ask(self.ask(Request::Export { group }))],
             Ok(Action::Ask(request)) => vec![Output::Ask(self.ask(request))],
@@ -101,7 +108,7 @@ impl Chat {
             }
             Event::Missed { count } => self.on_missed(count),
             Event::Notice(notice) => vec![told(wording::notice(&notice, self.open.as_ref()))],
-            Event::Order(_) => Vec::new(),
+            Event::Order(order) => self.numbers.on_order(order).map(told).into_iter().collect(),
             Event::Delivery { .. } | Event::Member(_) | Event::JoinRequests { .. } | Event::Closed => Vec::new(),
         };
         outputs.extend(self.note_read());
@@ -117,6 +124,7 @@ impl Chat {
             }
             Answer::Members { members } => wording::members(&members).into_iter().map(told).collect(),
             Answer::JoinRequests { requests } => wording::requests(&requests).into_iter().map(told).collect(),
+            Answer::Matrix(matrix) => wording::matrix(&matrix).into_iter().map(told).collect(),
             Answer::Changed(changed) => vec![told(wording::changed(&changed))],
             _ => Vec::new(),
         }
@@ -221,7 +229,7 @@ impl Chat {
             let which = if messages.is_empty() { "older than these came too" } else { "before these" };
             outputs.push(told(format!("{older} more {which}: `:d` saves them all, `muster log {group}` lists them")));
         }
-        outputs.extend(messages.into_iter().map(|message| Output::Print(Line::Message(message))));
+        outputs.extend(messages.into_iter().map(|message| self.line(message)));
         outputs
     }
 
@@ -290,7 +298,14 @@ impl Chat {
     }
 
     fn show(&mut self, message: Message) -> Option<Output> {
-        self.shown.note(&message).then_some(Output::Print(Line::Message(message)))
+        self.shown.note(&message).then(|| self.line(message))
+    }
+
+    /// A message as it is printed: with what it is about, and how urgent it is, before its text.
+    fn line(&mut self, message: Message) -> Output {
+        let lead = self.numbers.note(&message);
+        let text = if lead.is_empty() { message.text } else { Text::new(&format!("{lead}{}", message.text.as_str())) };
+        Output::Print(Line::Message(Message { text, ..message }))
     }
 }
 

@@ -1,10 +1,13 @@
 //! The commands of the chat: one table, by which lines are understood and from which `:help` is made.
 
 mod orders;
+mod saying;
 
-use muster_roles::{GroupId, MemberName, Role};
+use muster_roles::{GroupId, MemberName, Precedence, Role};
 
 use self::orders::Order;
+use self::saying::Say;
+pub use self::saying::Saying;
 use crate::control::{GroupChoice, Printable, Profile, Request};
 
 /// What a typed line asks for.
@@ -18,6 +21,13 @@ pub enum Action {
         group: GroupId,
         /// What.
         text: String,
+    },
+    /// Say something in a manner of its own, or ask what became of what was said.
+    Say {
+        /// Where.
+        group: GroupId,
+        /// What.
+        saying: Saying,
     },
     /// Make a group the current one.
     Open(GroupId),
@@ -82,6 +92,26 @@ pub enum CommandError {
         /// Who.
         name: MemberName,
     },
+    /// No message has this number.
+    #[error("no message here has the number {number}")]
+    NoSuchNumber {
+        /// The number.
+        number: u32,
+    },
+    /// A correction of somebody else's message.
+    #[error("message {number} is {author}'s: only its author corrects it")]
+    NotYours {
+        /// The number.
+        number: u32,
+        /// Whose it is.
+        author: MemberName,
+    },
+    /// There is no order to answer.
+    #[error("no order waits for your answer")]
+    NoOrder,
+    /// The member has said nothing in the group yet.
+    #[error("you have said nothing here yet")]
+    NothingSaid,
     /// Not a name.
     #[error("{reason}")]
     Name {
@@ -109,6 +139,11 @@ impl CommandError {
             Self::NoSuchLetter { .. } | Self::NotALeader { .. } | Self::NoGroup { .. } => {
                 "`:help` lists the groups you may open".to_owned()
             }
+            Self::NoSuchNumber { .. } | Self::NotYours { .. } => {
+                "`:numbers` lists the newest messages with their numbers".to_owned()
+            }
+            Self::NoOrder => "`:orders` lists the orders that wait".to_owned(),
+            Self::NothingSaid => "`:who N` names another's message; `:numbers` lists them".to_owned(),
             Self::Usage { .. } | Self::Name { .. } => "`:help` lists the commands".to_owned(),
             Self::TypeAgain { name } => format!("type its name again to remove it: `:remove {name} {name}`"),
             Self::KeyFile { .. } => "give the line that the new device hands over, or its .pub file".to_owned(),
@@ -143,13 +178,14 @@ enum Verb {
     Roster,
     Requests,
     Order(Order),
+    Say(Say),
     Help,
     Leave,
     Shutdown,
 }
 
 /// Every command but the group letters, which come from the roster.
-const COMMANDS: [Command; 12] = [
+const COMMANDS: [Command; 23] = [
     Command {
         name: ":t",
         aliases: &[],
@@ -163,6 +199,83 @@ const COMMANDS: [Command; 12] = [
         help: "save the last week of the open group to a text file",
         audience: Audience::Readers,
         verb: Verb::Export,
+    },
+    Command {
+        name: ":order",
+        aliases: &[],
+        help: "give an order, which its readers answer",
+        audience: Audience::Signers,
+        verb: Verb::Say(Say::Order),
+    },
+    Command {
+        name: ":ack",
+        aliases: &[],
+        help: "answer an order: it is carried out",
+        audience: Audience::Readers,
+        verb: Verb::Say(Say::Ack),
+    },
+    Command {
+        name: ":cannot",
+        aliases: &[],
+        help: "answer an order: it cannot be carried out",
+        audience: Audience::Readers,
+        verb: Verb::Say(Say::Cannot),
+    },
+    Command {
+        name: ":orders",
+        aliases: &[],
+        help: "list the orders that wait",
+        audience: Audience::Readers,
+        verb: Verb::Say(Say::Orders),
+    },
+    Command {
+        name: ":flash",
+        aliases: &[],
+        help: "post before everything else",
+        audience: Audience::Signers,
+        verb: Verb::Say(Say::Urgent(Precedence::Flash)),
+    },
+    Command {
+        name: ":immediate",
+        aliases: &[],
+        help: "post before priority traffic",
+        audience: Audience::Readers,
+        verb: Verb::Say(Say::Urgent(Precedence::Immediate)),
+    },
+    Command {
+        name: ":priority",
+        aliases: &[],
+        help: "post before routine traffic",
+        audience: Audience::Readers,
+        verb: Verb::Say(Say::Urgent(Precedence::Priority)),
+    },
+    Command {
+        name: ":reply",
+        aliases: &[],
+        help: "reply to message N",
+        audience: Audience::Readers,
+        verb: Verb::Say(Say::Reply),
+    },
+    Command {
+        name: ":correct",
+        aliases: &[],
+        help: "correct your message N",
+        audience: Audience::Readers,
+        verb: Verb::Say(Say::Correct),
+    },
+    Command {
+        name: ":numbers",
+        aliases: &[],
+        help: "list the newest messages with their numbers",
+        audience: Audience::Readers,
+        verb: Verb::Say(Say::Numbers),
+    },
+    Command {
+        name: ":who",
+        aliases: &[],
+        help: "show who has message N, or your last one",
+        audience: Audience::Readers,
+        verb: Verb::Say(Say::Who),
     },
     Command {
         name: ":roster",
@@ -244,6 +357,9 @@ pub fn parse(line: &str, profile: &Profile, current: Option<&GroupId>) -> Result
     if let Some(Command { name, verb: Verb::Order(order), .. }) = COMMANDS.iter().find(|command| command.name == name) {
         return order.parse(name, rest).map(Action::Ask);
     }
+    if let Some(Command { name, verb: Verb::Say(say), .. }) = COMMANDS.iter().find(|command| command.name == name) {
+        return say_so(*say, name, rest, profile, current);
+    }
     match line.strip_prefix(':') {
         None if line.is_empty() => Ok(Action::Nothing),
         None => post(line, profile, current),
@@ -264,6 +380,7 @@ pub fn help(profile: &Profile, current: Option<&GroupId>) -> Vec<String> {
         let names: Vec<&str> = std::iter::once(command.name).chain(command.aliases.iter().copied()).collect();
         let usage = match command.verb {
             Verb::Order(order) if !order.usage().is_empty() => format!("{}: ", order.usage()),
+            Verb::Say(say) if !say.usage().is_empty() => format!("{}: ", say.usage()),
             _ => String::new(),
         };
         (names.join(", "), format!("{usage}{}", command.help))
@@ -313,10 +430,22 @@ fn carry_out(command: &Command, profile: &Profile, current: Option<&GroupId>) ->
         Verb::Roster => Ok(Action::Ask(Request::Members)),
         Verb::Requests => Ok(Action::Ask(Request::JoinRequests)),
         Verb::Order(order) => order.parse(command.name, "").map(Action::Ask),
+        Verb::Say(say) => say_so(say, command.name, "", profile, current),
         Verb::Help => Ok(Action::Help),
         Verb::Leave => Ok(Action::Leave),
         Verb::Shutdown => Ok(Action::Shutdown),
     }
+}
+
+fn say_so(
+    say: Say,
+    name: &'static str,
+    rest: &str,
+    profile: &Profile,
+    current: Option<&GroupId>,
+) -> Result<Action, CommandError> {
+    let saying = say.parse(name, rest)?;
+    Ok(Action::Say { group: open_group(profile, current)?, saying })
 }
 
 fn post(text: &str, profile: &Profile, current: Option<&GroupId>) -> Result<Action, CommandError> {
@@ -511,6 +640,17 @@ mod tests {
             ":a              open airforce (read only)",
             ":r              open army (read only)",
             ":d              save the last week of the open group to a text file",
+            ":order          TEXT: give an order, which its readers answer",
+            ":ack            [TEXT]: answer an order: it is carried out",
+            ":cannot         [TEXT]: answer an order: it cannot be carried out",
+            ":orders         list the orders that wait",
+            ":flash          TEXT: post before everything else",
+            ":immediate      TEXT: post before priority traffic",
+            ":priority       TEXT: post before routine traffic",
+            ":reply          N TEXT: reply to message N",
+            ":correct        N TEXT: correct your message N",
+            ":numbers        list the newest messages with their numbers",
+            ":who            [N]: show who has message N, or your last one",
             ":roster         list the members and their keys",
             ":requests       list the devices that ask to join",
             ":admit          NAME GROUP|leader GROUP|carrier: let in who asks to join",

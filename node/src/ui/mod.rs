@@ -9,6 +9,7 @@ pub mod commands;
 
 mod author;
 mod chat;
+mod numbers;
 mod plain;
 mod printed;
 mod session;

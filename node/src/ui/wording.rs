@@ -6,10 +6,30 @@ use jiff::Zoned;
 use muster_roles::{GroupId, MemberName, Timestamp};
 
 use super::commands::rank;
-use crate::control::{Changed, JoinRequest, Member, Notice, Printable, Profile, Refusal};
+use crate::control::{Changed, JoinRequest, Matrix, Member, Notice, Printable, Profile, Refusal};
 
 /// What a long leave waits for.
 pub(super) const LEAVING: &str = "leaving: your last messages wait for a member in reach, a few seconds at most";
+
+/// Who has a message, a line for each member.
+pub(super) fn matrix(matrix: &Matrix) -> Vec<String> {
+    let zone = jiff::tz::TimeZone::system();
+    let at = |ms: Option<u64>| {
+        let time = jiff::Timestamp::from_millisecond(i64::try_from(ms?).ok()?).ok()?;
+        Some(time.to_zoned(zone.clone()).strftime("%a %H:%M:%S").to_string())
+    };
+    let (have, of) =
+        (matrix.members.iter().filter(|member| member.delivered_ms.is_some()).count(), matrix.members.len());
+    let lines = matrix.members.iter().map(|member| {
+        let state = match (at(member.delivered_ms), at(member.read_ms)) {
+            (None, _) => "not yet".to_owned(),
+            (Some(delivered), None) => format!("has it since {delivered}"),
+            (Some(delivered), Some(read)) => format!("has it since {delivered}, read {read}"),
+        };
+        format!("{}, {}: {state}", member.name, rank(&member.role))
+    });
+    std::iter::once(format!("{have}/{of} delivered in {}", matrix.group)).chain(lines).collect()
+}
 
 /// Who sits here.
 pub(super) fn greeting(profile: &Profile) -> String {

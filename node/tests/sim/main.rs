@@ -224,9 +224,12 @@ fn a_flood_from_one_member_is_cut_off_and_the_others_are_still_heard() {
     }
 }
 
-/// What each node holds of each group.
+/// Which messages each node holds of each group.
 fn holdings(world: &World) -> Vec<Vec<muster::engine::wire::RecordId>> {
-    world.nodes.iter().map(|node| node.store.iter().map(|stored| stored.frame().id()).collect()).collect()
+    let is_message = |stored: &&muster::engine::store::Stored| stored.frame().header().kind.is_message();
+    let held =
+        |node: &crate::world::SimNode| node.store.iter().filter(is_message).map(|stored| stored.frame().id()).collect();
+    world.nodes.iter().map(held).collect()
 }
 
 #[test]

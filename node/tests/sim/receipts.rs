@@ -312,3 +312,75 @@ fn how_far_a_member_has_read_is_told_unless_it_is_discreet() {
     assert!(of(other).read.is_some() && of(other).delivered.is_some(), "{read:?}");
     assert!(of(leader).read.is_none() && of(leader).delivered.is_some(), "{read:?}");
 }
+
+/// The commander and nine members of the army: ten who read its group.
+fn army_of_ten() -> (std::sync::Arc<muster_roles::Roster>, Vec<Identity>) {
+    let now = Timestamp::from_ms(START.0 - 1000);
+    let identities: Vec<Identity> = (0..10).map(|n| Identity::from_seed(&[n + 101; 32])).collect();
+    let troops = [muster_roles::TroopDef { id: group("army"), letter: 'r' }];
+    let (name, chief) = ("1st Brigade".parse().unwrap(), "Chief".parse().unwrap());
+    let documents = muster_roles::found(&name, &chief, &identities[0], &troops, now).unwrap();
+    let mut roster = muster_roles::Roster::from_documents(documents.iter().map(Vec::as_slice), now).unwrap();
+    for (n, identity) in identities.iter().enumerate().skip(1) {
+        let role = if n == 1 { Role::Leader(group("army")) } else { Role::Soldier(group("army")) };
+        let name = format!("Army{n}").parse().unwrap();
+        let added = muster_roles::add_member(&roster, &identities[0], name, role, identity.public(), now).unwrap();
+        for document in added {
+            roster.accept(&document, now).unwrap();
+        }
+    }
+    (std::sync::Arc::new(roster), identities)
+}
+
+/// Bytes that gossip takes where ten read a group and one message a second is posted to it for ten minutes, by so many in
+/// turn; each is counted once, as all travel the same ways.
+fn gossip_bytes(speakers: usize, with_receipts: bool) -> u64 {
+    const TEXT: &str = "Patrol two has passed the bridge. All is quiet, there is nothing to report from here.";
+    let (roster, identities) = army_of_ten();
+    let mut world = World::new(77, &roster, identities, CALM);
+    world.answers_counts = with_receipts;
+    world.connect_all();
+    world.pass(5_000);
+    let before = world.gossip_bytes;
+    for second in 0..600 {
+        let speaker = 1 + usize::try_from(second).unwrap() % speakers;
+        world.say(second * 1000, speaker, &group("army"), TEXT);
+    }
+    world.pass(600_000);
+    world.gossip_bytes - before
+}
+
+#[test]
+fn receipts_cost_a_group_of_ten_at_a_message_a_second_less_than_15_percent() {
+    for speakers in [1, 3, 9] {
+        let (without, with) = (gossip_bytes(speakers, false), gossip_bytes(speakers, true));
+        eprintln!(
+            "{speakers} speakers: {without} bytes without receipts, {with} with, {}%",
+            100 * (with - without) / without
+        );
+        assert!(with > without, "receipts are given");
+        assert!(with * 100 < without * 115, "{speakers} speakers: {without} bytes become {with}");
+    }
+}
+
+#[test]
+fn a_flash_message_overtakes_a_long_synchronisation() {
+    play(940..943, |seed| {
+        let (mut world, Army { leader, soldiers: [_, other], .. }) = apart(seed);
+        (0..3000).for_each(|line| world.say(line * 20, leader, &group("army"), &format!("line {line}")));
+        world.pass(70_000);
+        world.join(leader, other);
+        world.pass(300);
+        let held = world.nodes[other].store.iter().count();
+        world.post(1, leader, &group("army"), Draft::text("contact").with_precedence(Precedence::Flash));
+        let said = world.now.0;
+        let mut shown = None;
+        while shown.is_none() && world.now.0 < said + 5_000 {
+            world.pass(50);
+            let is_flash = |row: &&muster::engine::view::Row| row.precedence() == Precedence::Flash;
+            shown = world.nodes[other].shown.iter().find(is_flash).map(|_| world.now.0 - said);
+        }
+        assert!(held < 3000, "seed {seed}: the session was over");
+        assert!(shown.is_some_and(|after| after <= 500), "seed {seed}: {shown:?} ms");
+    });
+}

@@ -29,6 +29,9 @@ pub const START: UnixMillis = UnixMillis(1_800_000_000_000);
 /// A clock that is off by so much is taken as it is.
 pub const SKEW_ALLOWED_MS: u64 = 60_000;
 
+/// Bytes around a gossip message: topic and lengths, encryption, streams, TCP and IP.
+const GOSSIP_OVERHEAD: u64 = 140;
+
 /// What the network does to messages.
 #[derive(Clone, Copy)]
 pub struct Weather {
@@ -124,6 +127,10 @@ pub struct World {
     pub beacons: u64,
     /// Each end of every stream, and the other end's name.
     streams: BTreeMap<(usize, SessionId), End>,
+    /// So many bytes of gossip have been published, with what travels around each message.
+    pub gossip_bytes: u64,
+    /// Whether a node that asks what its store holds is told; else it confirms nothing.
+    pub answers_counts: bool,
     /// So many bytes of synchronisation have travelled.
     pub sync_bytes: u64,
     /// Records that sessions have brought, a node: what was asked for, whether new or not.
@@ -187,6 +194,8 @@ impl World {
             gossip_copies: 0,
             beacons: 0,
             streams: BTreeMap::new(),
+            gossip_bytes: 0,
+            answers_counts: true,
             sync_bytes: 0,
             brought: Vec::new(),
         }
@@ -401,6 +410,7 @@ impl World {
                 self.feed(a, Input::MemberDown(self.key(b)));
                 self.feed(b, Input::MemberDown(self.key(a)));
             }
+            Happening::Recalled { .. } if !self.answers_counts => {}
             Happening::Recalled { node, group, recall } => self.feed(node, Input::Recalled { group, recall }),
             Happening::Sync { node, input: SyncInput::Opened { session, peer, leading } } => {
                 self.feed(node, Input::Sync(SyncInput::Opened { session, peer, leading }));
@@ -469,6 +479,7 @@ impl World {
                 self.schedule(delay, Happening::Commit { node, records });
             }
             Effect::Publish { group, message } => {
+                self.gossip_bytes += message.len() as u64 + GOSSIP_OVERHEAD;
                 let alone = self.minds_listeners && self.listeners(node).is_empty() || self.nobody_listens;
                 let outcome = if alone { PublishOutcome::NobodyListens } else { PublishOutcome::Sent };
                 // What a node has heard already, it does not publish.

@@ -18,6 +18,7 @@ use super::rows::Paper;
 use super::timeline::{Key, Timeline, Weight};
 use super::window::Window;
 use crate::control::{Ask, ClockState, Member, Position, Profile, Request, RequestId, RosterState};
+use crate::ui::numbers::Numbers;
 use crate::ui::wording;
 
 /// Requests that may wait for a busy node; with more, what is typed is kept where it is.
@@ -97,6 +98,8 @@ pub(super) struct Model {
     pub(super) clock: ClockState,
     /// What is wrong with the clock or the store, in few words.
     pub(super) warning: Option<String>,
+    /// What the messages are called by, and the orders that wait.
+    pub(super) numbers: Numbers,
     pub(super) editor: Editor,
     pub(super) mode: Mode,
     pub(super) stay: Stay,
@@ -130,6 +133,7 @@ impl Model {
             roster: None,
             clock: ClockState::default(),
             warning: None,
+            numbers: Numbers::default(),
             editor: Editor::new(),
             mode: Mode::Typing,
             stay: Stay::Here,

@@ -86,7 +86,8 @@ impl Paper {
         let mark = |there: bool, mark: &'static str| if there { mark } else { "" };
         // Of a removed member it says so: that it is late is said by that.
         let late = if said.from_removed { FROM_REMOVED } else { mark(said.late, LATE) };
-        let marks = format!("{late}{}", mark(said.waiting, WAITING));
+        let delivery = if said.delivery.is_empty() { String::new() } else { format!(" ({})", said.delivery) };
+        let marks = format!("{late}{}{delivery}", mark(said.waiting, WAITING));
         let text = said.text.as_str();
         let whole = format!("{text}{marks}");
         let found = self.pattern.as_ref().map(|pattern| matches(text, pattern)).unwrap_or_default();

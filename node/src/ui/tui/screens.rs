@@ -351,7 +351,7 @@ fn a_long_paste_is_asked_about_first() {
 
 #[test]
 fn help_lists_commands_and_keys() {
-    let mut drawing = conversation(80, 41);
+    let mut drawing = conversation(80, 52);
     drawing.type_text(":help");
     drawing.press(KeyCode::Enter);
     assert_snapshot!(drawing.screen(), @r"
@@ -363,6 +363,17 @@ fn help_lists_commands_and_keys() {
     │ :r              open army (read and post, open now)                          │
     │ :t              toggle between heads and your troop                          │
     │ :d              save the last week of the open group to a text file          │
+    │ :order          TEXT: give an order, which its readers answer                │
+    │ :ack            [TEXT]: answer an order: it is carried out                   │
+    │ :cannot         [TEXT]: answer an order: it cannot be carried out            │
+    │ :orders         list the orders that wait                                    │
+    │ :flash          TEXT: post before everything else                            │
+    │ :immediate      TEXT: post before priority traffic                           │
+    │ :priority       TEXT: post before routine traffic                            │
+    │ :reply          N TEXT: reply to message N                                   │
+    │ :correct        N TEXT: correct your message N                               │
+    │ :numbers        list the newest messages with their numbers                  │
+    │ :who            [N]: show who has message N, or your last one                │
     │ :roster         list the members and their keys                              │
     │ :requests       list the devices that ask to join                            │
     │ :admit          NAME GROUP|leader GROUP|carrier: let in who asks to join     │
@@ -398,7 +409,7 @@ fn help_lists_commands_and_keys() {
     army>
     ");
     drawing.press(KeyCode::Esc);
-    assert_eq!(drawing.screen(), conversation(80, 41).screen());
+    assert_eq!(drawing.screen(), conversation(80, 52).screen());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use muster_roles::{MemberName, Timestamp};
 
-use crate::control::{Message, MessageId, Position, Text};
+use crate::control::{Delivery, Message, MessageId, Position, Text};
 
 /// Messages and notes held of a group: some days of a busy one, and a few MiB at their usual length. With more, the
 /// oldest leave the view; they stay in the store, from where they can be saved.
@@ -50,6 +50,8 @@ pub(super) struct Said {
     pub(super) mine: bool,
     /// Whether nobody else is known to have it yet.
     pub(super) waiting: bool,
+    /// How far it has come, in words; nothing where no more is known.
+    pub(super) delivery: String,
     /// Whether it came after newer ones had been shown.
     pub(super) late: bool,
     /// Whether it came after its author had been removed.
@@ -59,11 +61,18 @@ pub(super) struct Said {
 
 impl Said {
     /// Takes a message out of what tells of it.
-    pub(super) fn new(message: Message, late: bool) -> Self {
+    pub(super) fn new(message: Message, lead: &str, late: bool) -> Self {
         let (mine, waiting) = (message.is_mine(), message.is_waiting());
+        let delivery = message.delivery.as_ref().map(in_words).unwrap_or_default();
         let Message { author, from_removed, text, .. } = message;
-        Self { author, mine, waiting, late, from_removed, text }
+        let text = if lead.is_empty() { text } else { Text::new(&format!("{lead}{}", text.as_str())) };
+        Self { author, mine, waiting, delivery, late, from_removed, text }
     }
+}
+
+/// How far a message has come; that it waits is said by itself.
+fn in_words(delivery: &Delivery) -> String {
+    if *delivery == Delivery::Waiting { String::new() } else { delivery.to_string() }
 }
 
 /// How much a note matters.
@@ -107,6 +116,7 @@ impl Timeline {
         let is_new = match self.items.get_mut(&key) {
             Some(Item::Said(known)) => {
                 known.waiting = said.waiting;
+                known.delivery = said.delivery;
                 false
             }
             _ => {
@@ -124,6 +134,14 @@ impl Timeline {
         let time = self.last().map_or(Timestamp::ZERO, |(key, _)| key.time);
         self.items.insert(Key { time, place: Place::Note(self.notes) }, Item::Note(weight, text));
         self.cut();
+    }
+
+    /// A message has come as far as this.
+    pub(super) fn note_delivery(&mut self, id: MessageId, delivery: &Delivery) {
+        let is_it = |(key, _): &(&Key, &mut Item)| key.place == Place::Message(id);
+        if let Some((_, Item::Said(said))) = self.items.iter_mut().rev().find(is_it) {
+            said.delivery = in_words(delivery);
+        }
     }
 
     /// Others have this message now.
@@ -214,6 +232,7 @@ mod tests {
             author: "Army1".parse().unwrap(),
             mine: false,
             waiting: false,
+            delivery: String::new(),
             late: false,
             from_removed: false,
             text: Text::new(text),

@@ -140,7 +140,7 @@ mod tests {
 
     fn say(timeline: &mut Timeline, number: u32, text: &str) {
         let message = message(number, "army", "Army1", text);
-        timeline.insert(message.position().into(), Said::new(message, false));
+        timeline.insert(message.position().into(), Said::new(message, "", false));
     }
 
     /// Ten messages, the fifth of which takes three rows.

@@ -105,5 +105,11 @@ fn facts(model: &Model, room: usize) -> Vec<Span<'static>> {
 
 fn warning(model: &Model) -> Option<String> {
     let off = model.clock.off_by_ms.map(|by_ms| format!("clock {} the unit's", wording::apart(by_ms)));
-    model.warning.clone().or(off)
+    let orders = match model.numbers.orders_to_answer() {
+        0 => None,
+        1 => Some("an order waits: :ack or :cannot".to_owned()),
+        count => Some(format!("{count} orders wait: :ack or :cannot")),
+    };
+    // An order stands here until it is answered.
+    orders.or_else(|| model.warning.clone()).or(off)
 }

@@ -20,6 +20,7 @@ impl Model {
                 if delivery != Delivery::Waiting
                     && let Some(view) = self.views.get_mut(&group)
                 {
+                    ids.iter().for_each(|id| view.timeline.note_delivery(*id, &delivery));
                     let waited = ids.iter().filter(|id| view.timeline.note_sent(**id)).count();
                     self.waiting = self.waiting.saturating_sub(waited);
                 }
@@ -36,7 +37,12 @@ impl Model {
             Event::Missed { count } => self.on_missed(count),
             Event::Answered { to, answer } => self.on_answer(to, answer),
             Event::Refused { to, refusal } => self.on_refusal(to, &refusal),
-            Event::Listening { .. } | Event::Order(_) => {}
+            Event::Order(order) => {
+                if let Some(line) = self.numbers.on_order(order) {
+                    self.note(Weight::News, line);
+                }
+            }
+            Event::Listening { .. } => {}
             Event::JoinRequests { requests } => {
                 if let Some(request) = requests.last() {
                     let text = format!("{} asks to be admitted: `muster member requests` lists who asks", request.name);
@@ -185,7 +191,10 @@ impl Model {
                 wording::requests(&requests).into_iter().for_each(|line| self.note(Weight::Answer, line));
             }
             Answer::Changed(changed) => self.note(Weight::Answer, wording::changed(&changed)),
-            Answer::Posted(_) | Answer::Peers { .. } | Answer::Matrix(_) | Answer::Orders { .. } | Answer::Done => {}
+            Answer::Matrix(matrix) => {
+                wording::matrix(&matrix).into_iter().for_each(|line| self.note(Weight::Answer, line));
+            }
+            Answer::Posted(_) | Answer::Peers { .. } | Answer::Orders { .. } | Answer::Done => {}
         }
     }
 

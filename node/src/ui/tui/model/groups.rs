@@ -65,8 +65,9 @@ impl Model {
 
     /// Puts a message in its place; tells whether it was not there yet.
     pub(super) fn take_message(&mut self, message: Message, late: bool) -> bool {
+        let lead = self.numbers.note(&message);
         let view = self.views.entry(message.group.clone()).or_default();
-        view.timeline.insert(message.position().into(), Said::new(message, late))
+        view.timeline.insert(message.position().into(), Said::new(message, &lead, late))
     }
 
     /// Tells whether the newest messages of a group are seen now.

@@ -7,6 +7,7 @@ use ratatui::crossterm::event::{
 use super::{MAX_ASKS, Mode, Model, Purpose, Stay};
 use crate::control::{Manner, Request, Text};
 use crate::ui::commands::{self, Action};
+use crate::ui::numbers::Meant;
 use crate::ui::tui::timeline::Weight;
 use crate::ui::tui::window::Window;
 
@@ -123,6 +124,14 @@ impl Model {
             Ok(Action::Post { group, text }) => {
                 self.ask(Purpose::Wish, Request::Post { group, text, manner: Manner::default(), wait_ms: 0 });
             }
+            Ok(Action::Say { group, saying }) => match self.numbers.meaning(&group, saying) {
+                Ok(Meant::Ask(request)) => self.ask(Purpose::Wish, request),
+                Ok(Meant::Tell(lines)) => lines.into_iter().for_each(|line| self.note(Weight::Answer, line)),
+                Err(error) => {
+                    self.note(Weight::Refusal, format!("refused: {error}"));
+                    self.note(Weight::Answer, format!("hint: {}", error.hint()));
+                }
+            },
             Ok(Action::Open(group)) => self.open_group(group),
             Ok(Action::Export(group)) => self.ask(Purpose::Wish, Request::Export { group }),
             Ok(Action::Ask(request)) => self.ask(Purpose::Wish, request),
