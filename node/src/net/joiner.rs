@@ -255,7 +255,7 @@ impl Joiner {
         let now = Instant::now();
         match event {
             SwarmEvent::ConnectionEstablished { peer_id, endpoint, .. } => {
-                self.met(peer_id, endpoint.get_remote_address().clone(), now);
+                self.met(peer_id, endpoint.get_remote_address(), now);
                 if let Some(node) = self.nodes.get_mut(&peer_id) {
                     (node.connected, node.requests, node.asked) = (true, 0, false);
                 }
@@ -272,7 +272,7 @@ impl Joiner {
             }
             SwarmEvent::Behaviour(BehaviourEvent::Mdns(mdns::Event::Discovered(found))) => {
                 for (peer, address) in found {
-                    self.met(peer, address, now);
+                    self.met(peer, &address, now);
                 }
             }
             SwarmEvent::Behaviour(BehaviourEvent::Hello(event)) => return self.on_hello(event, now).await,
@@ -282,8 +282,8 @@ impl Joiner {
     }
 
     /// Notes where a node is.
-    fn met(&mut self, peer: PeerId, address: Multiaddr, now: Instant) {
-        let Some(address) = dialable(&address, true) else { return };
+    fn met(&mut self, peer: PeerId, address: &Multiaddr, now: Instant) {
+        let Some(address) = dialable(address, true) else { return };
         if !self.nodes.contains_key(&peer) && self.nodes.len() >= MAX_NODES {
             return;
         }

@@ -252,7 +252,7 @@ fn news_are_what_is_new_and_little() {
     let (before, after) = unit(1, &identity(2).public());
     let news = news(&before, &after).unwrap();
     assert_eq!(news.len(), 1);
-    let mut roster = before.clone();
+    let mut roster = before;
     roster.accept(&news[0], NOON).unwrap();
     assert_eq!(roster.digest(), after.digest());
     assert_eq!(super::news(&after, &after), None);

@@ -43,7 +43,7 @@ fn a_request_is_told_once_and_shown_until_it_is_over() {
     let told = told.unwrap();
     let (words, _) = Joining::new(key(1), nonce(1)).answer(UNIT, &key(0), &DRAWN);
     assert_eq!((told.name.as_str(), told.words.as_str()), ("Army1", words.as_str()));
-    assert_eq!(requests.list(NOON), [told.clone()]);
+    assert_eq!(requests.list(NOON), std::slice::from_ref(&told));
     let (answer, again) = requests.reveal(UNIT, &key(0), &key(1), &nonce(1), later(1000));
     assert!(matches!(answer, JoinAnswer::Waiting { .. }) && again.is_none());
     assert_eq!(requests.list(later(1000)), [told]);
