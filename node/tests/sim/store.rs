@@ -43,6 +43,11 @@ impl MemStore {
         self.records.values()
     }
 
+    /// Counts the messages; receipts are none.
+    pub fn messages(&self) -> usize {
+        self.records.values().filter(|stored| is_message(stored)).count()
+    }
+
     /// All records of a group, receipts too.
     pub fn all(&self, group: &GroupId) -> Vec<Stored> {
         self.group(group).map(|(_, stored)| stored.clone()).collect()
