@@ -10,7 +10,7 @@ use std::fmt;
 
 use muster_keys::PublicKey;
 
-use crate::document::{Person, SealedKeyring};
+use crate::document::Person;
 use crate::name::{GroupId, MemberName};
 use crate::removal::{Signer, named};
 use crate::role::Role;
@@ -82,7 +82,7 @@ pub(crate) fn between(roster: &Roster, kept: &Signed, lost: &Signed, base: Optio
     let has = |list: &[(Entry, MemberName)], entry: &Entry| list.iter().any(|(other, _)| other == entry);
     let admitted = in_lost.iter().filter(|(e, _)| !has(&in_kept, e) && !has(&in_base, e)).cloned().collect();
     let removed = in_base.iter().filter(|(e, _)| !has(&in_lost, e) && has(&in_kept, e)).cloned().collect();
-    let epoch = |document: &Signed| (keyring(document).epoch(), keyring(document).since());
+    let epoch = |document: &Signed| (document.keyring().epoch(), document.keyring().since());
     let rekeyed = epoch(lost) != epoch(kept) && base.is_none_or(|base| epoch(lost) != epoch(base));
     let clash = Clash {
         group: kept.group(),
@@ -99,19 +99,20 @@ pub(crate) fn between(roster: &Roster, kept: &Signed, lost: &Signed, base: Optio
 
 /// Whether a document can have been made by somebody who knew another one of its kind.
 fn was_made_from(newer: &Signed, older: &Signed) -> bool {
-    let (new, old) = (keyring(newer), keyring(older));
+    let (new, old) = (newer.keyring(), older.keyring());
     let keeps_everyone = || {
         let keys: BTreeSet<_> = entries(newer).into_iter().map(|((key, _), _)| key).collect();
         entries(older).iter().all(|((key, _), _)| keys.contains(key))
     };
     newer.version() > older.version()
+        && removal(newer) >= removal(older)
         && (new.epoch() > old.epoch() || (new.epoch() == old.epoch() && new.since() == old.since() && keeps_everyone()))
 }
 
-fn keyring(document: &Signed) -> &SealedKeyring {
+fn removal(document: &Signed) -> u64 {
     match document {
-        Signed::Charter(charter) => charter.body.keyring(),
-        Signed::Sheet(sheet) => sheet.body.keyring(),
+        Signed::Charter(_) => 0,
+        Signed::Sheet(sheet) => sheet.body.removal(),
     }
 }
 
@@ -136,7 +137,7 @@ fn entries(document: &Signed) -> Vec<(Entry, MemberName)> {
 mod tests {
     use super::*;
     use crate::fixture::*;
-    use crate::{Edit, draft, rekey, remove_member};
+    use crate::{Edit, NewAuthority, draft, propose, rekey, remove_member};
 
     fn soldier(who: &str) -> Edit {
         Edit::Add { name: name(who), role: Role::Soldier(group("army")), key: key(who) }
@@ -191,16 +192,87 @@ mod tests {
     }
 
     #[test]
-    fn a_removal_undone_by_one_who_did_not_know_of_it_is_told() {
-        let before = brigade();
-        let mut chief = island(&before, "Chief", &[remove("Army2")]);
-        let mut army1 = island(&before, "Army1", &[soldier("Army5"), soldier("Army6")]);
-        for clashes in meet(&mut army1, &mut chief) {
-            let told: Vec<_> = clashes.iter().map(ToString::to_string).collect();
-            assert_eq!(told, ["Army2, removed by Chief, is back by the sheet of army by Army1: remove it again"]);
-            assert_eq!((clashes[0].lost_version, clashes[0].kept_version), (5, 6));
+    fn a_removal_by_the_authority_holds_against_any_number_of_sheets_made_without_knowing_of_it() {
+        let admit = [soldier("Army5"), soldier("Army6")];
+        let rekey_and_admit = [Edit::Rekey, soldier("Army5"), Edit::Rekey, soldier("Army6")];
+        for edits in [admit.as_slice(), &rekey_and_admit] {
+            let before = brigade();
+            let mut chief = island(&before, "Chief", &[remove("Army2")]);
+            let mut army1 = island(&before, "Army1", edits);
+            for clashes in meet(&mut army1, &mut chief) {
+                let told = clashes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+                for lost in ["Army5", "Army6"] {
+                    let line =
+                        format!("{lost}, admitted by Army1, was lost to the sheet of army by Chief: admit it again");
+                    assert!(told.contains(&line), "{told}");
+                }
+                assert!(clashes.iter().all(|clash| clash.concerns(&key("Army1"))));
+            }
+            for roster in [&mut army1, &mut chief] {
+                let out = ["Army2", "Army5", "Army6"];
+                assert!(out.iter().all(|name| roster.find(name).is_none()));
+                assert_eq!(roster.removed(&key("Army2")).unwrap().to_string(), "Army2 was removed by Chief");
+                let army = group("army");
+                let said_next = roster.open_keys(&identity("Army3")).current(&army).unwrap().1.clone();
+                for name in out {
+                    let ring = roster.open_keys(&identity(name));
+                    assert!(ring.current(&army).is_none(), "{name}");
+                    let epoch = roster.versions_for(&army).epoch;
+                    assert!(ring.candidates(&army, epoch).all(|key| *key != said_next), "{name}");
+                }
+            }
+            // Whoever knows of the removal admits again what was lost, and the one removed too if that is meant.
+            for (who, minute) in [("Army5", 61), ("Army2", 62)] {
+                let documents =
+                    draft(&army1, &identity("Army1"), &soldier(who), minutes(minute)).unwrap().into_documents();
+                take(&mut army1, &documents, minutes(minute));
+                take(&mut chief, &documents, minutes(minute));
+                assert!(chief.find(who).is_some() && chief.digest() == army1.digest());
+            }
         }
-        assert!(chief.find("Army2").is_some(), "the higher version counts");
+    }
+
+    #[test]
+    fn a_commander_replaced_reads_nothing_more_whatever_a_leader_signed_meanwhile() {
+        let before = brigade();
+        let heir = NewAuthority { keys: vec![key("Heir")], threshold: 1, commander: Some(person("Heir")) };
+        let mut proposal = propose(&before, &identity("Chief"), &Edit::Authority(heir), minutes(1)).unwrap();
+        proposal.sign(&before, &identity("Heir"), minutes(1)).unwrap();
+        let mut heirs = before.clone();
+        take(&mut heirs, &proposal.into_documents(), minutes(1));
+        let mut army1 = island(&before, "Army1", &[Edit::Rekey, soldier("Army5"), soldier("Army6")]);
+        meet(&mut army1, &mut heirs);
+        let army = group("army");
+        assert!(army1.open_keys(&identity("Chief")).current(&army).is_none());
+        assert!(army1.open_keys(&identity("Heir")).current(&army).is_some());
+    }
+
+    #[test]
+    fn what_takes_nobody_away_leaves_a_leader_s_later_versions_alone() {
+        let before = brigade();
+        for edit in [soldier("Army6"), Edit::Rekey] {
+            let mut chief = island(&before, "Chief", &[edit]);
+            let mut army1 = island(&before, "Army1", &[remove("Army2"), soldier("Army5")]);
+            meet(&mut army1, &mut chief);
+            assert!(chief.find("Army2").is_none() && chief.find("Army5").is_some());
+        }
+    }
+
+    #[test]
+    fn a_leader_that_lies_about_removals_is_outdone_by_the_authority_all_the_same() {
+        let mut roster = brigade();
+        let lie = forge_sheet(&roster, "army", &["Army1"], |text| {
+            (text.version, text.removal) = (u64::MAX, u64::MAX);
+            text.soldiers.push(person("Crony"));
+        });
+        take(&mut roster, &[lie], minutes(1));
+        let documents = crate::remove_member(&roster, &identity("Chief"), "Crony", minutes(2)).unwrap();
+        take(&mut roster, &documents, minutes(2));
+        assert!(roster.find("Crony").is_none());
+        let documents = crate::remove_member(&roster, &identity("Chief"), "Army1", minutes(3)).unwrap();
+        documents.iter().for_each(|document| drop(roster.accept(document, minutes(3))));
+        assert!(roster.find("Army1").is_none() && roster.find("Crony").is_none(), "nor does it hold its office by it");
+        assert!(roster.find("Army3").is_some());
     }
 
     #[test]

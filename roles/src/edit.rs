@@ -185,6 +185,7 @@ pub fn found(
     }
     for troop in troops {
         let sheet = SheetText {
+            removal: 0,
             unit,
             group: troop.id.clone(),
             issued: now,

@@ -40,6 +40,9 @@ pub enum InvalidDocument {
     /// Version 0.
     #[error("document has version 0")]
     Version,
+    /// A sheet that names a removal of a later version than its own.
+    #[error("sheet names a removal of a later version than its own")]
+    Removal,
     /// Authority keys out of order or twice, or a threshold that cannot be reached.
     #[error("authority's keys are not in order or its threshold is out of reach")]
     Authority,

@@ -8,32 +8,41 @@ use crate::authority::UnitId;
 use crate::document::SealedKeyring;
 use crate::name::GroupId;
 use crate::roster::Roster;
+use crate::standing::Moment;
 
 /// Keeps a sealed group key from being opened as anything else.
 const SEAL_DOMAIN: &[u8] = b"muster group key 1";
 
-/// The group keys that a member holds: those of the epochs in force within the kept history.
+/// The most keys of one epoch of a group: two islands each begin an epoch of one number, seldom three; more would
+/// only cost a try each for every record that opens with none of them.
+pub const MAX_KEYS_AN_EPOCH: usize = 4;
+
+/// The group keys that a member holds: those of the epochs that began or were in force within the kept history.
 #[derive(Clone, Debug, Default)]
 pub struct Keyring {
-    keys: BTreeMap<GroupId, BTreeMap<u64, GroupKey>>,
-    current: BTreeMap<GroupId, u64>,
+    keys: BTreeMap<GroupId, BTreeMap<u64, Vec<GroupKey>>>,
+    current: BTreeMap<GroupId, (u64, GroupKey)>,
 }
 
 impl Keyring {
-    /// The key of one epoch of a group.
-    pub fn get(&self, group: &GroupId, epoch: u64) -> Option<&GroupKey> {
-        self.keys.get(group)?.get(&epoch)
+    /// The keys that a record of this group and epoch may be sealed with, the likeliest first; at most
+    /// [`MAX_KEYS_AN_EPOCH`].
+    ///
+    /// There is more than one where two have begun an epoch apart from each other. Which of them a record
+    /// is sealed with, trying tells.
+    pub fn candidates(&self, group: &GroupId, epoch: u64) -> impl Iterator<Item = &GroupKey> {
+        let epochs = self.keys.get(group);
+        epochs.and_then(|epochs| epochs.get(&epoch)).into_iter().flatten()
     }
 
     /// The epoch that new records of a group are written in, and its key.
     pub fn current(&self, group: &GroupId) -> Option<(u64, &GroupKey)> {
-        let epoch = *self.current.get(group)?;
-        Some((epoch, self.get(group, epoch)?))
+        self.current.get(group).map(|(epoch, key)| (*epoch, key))
     }
 
     /// How many keys it holds.
     pub fn len(&self) -> usize {
-        self.keys.values().map(BTreeMap::len).sum()
+        self.keys.values().flat_map(BTreeMap::values).map(Vec::len).sum()
     }
 
     /// Whether it holds no key, as a carrier's does.
@@ -41,42 +50,44 @@ impl Keyring {
         self.len() == 0
     }
 
-    fn open(&mut self, unit: UnitId, group: &GroupId, ring: &SealedKeyring, identity: &Identity) {
-        let Some(entry) = ring.sealed_to(&identity.public()) else {
-            return;
-        };
-        let info = seal_info(unit, group, ring.epoch());
-        if let Ok(key) = muster_keys::open(identity, &info, &entry.sealed) {
-            let epochs = self.keys.entry(group.clone()).or_default();
-            epochs.insert(ring.epoch(), key);
+    fn add(&mut self, group: &GroupId, epoch: u64, key: GroupKey) {
+        let keys = self.keys.entry(group.clone()).or_default().entry(epoch).or_default();
+        if keys.len() < MAX_KEYS_AN_EPOCH && !keys.contains(&key) {
+            keys.push(key);
         }
     }
 }
 
 impl Roster {
-    /// Opens every group key that is sealed to a member in a document that was in force within the last 7 days.
+    /// Opens every group key that is sealed to a member in a document that was in force within the last 7 days, or that
+    /// began an epoch in them and was outdone by another.
     ///
     /// What does not open is passed over: a member can do no better than the keys it was given. Should two documents
-    /// give different keys for one epoch, the later in force counts.
+    /// give different keys for one epoch, both are kept, the later in force first.
     pub fn open_keys(&self, identity: &Identity) -> Keyring {
         let mut keyring = Keyring::default();
         let mut seen = BTreeSet::new();
-        for moment in self.timeline().moments() {
-            let charter = &moment.charter;
-            if seen.insert(charter.id) {
-                let heads = GroupId::heads();
-                keyring.open(self.unit(), &heads, charter.body.keyring(), identity);
-            }
-            for sheet in &moment.sheets {
-                if seen.insert(sheet.id) {
-                    let (group, ring) = (sheet.body.group(), sheet.body.keyring());
-                    keyring.open(self.unit(), group, ring, identity);
-                }
+        let moments: Vec<_> = self.timeline().moments().collect();
+        let in_force = moments.into_iter().rev().flat_map(Moment::documents);
+        for document in in_force.chain(self.timeline().rivals()) {
+            let (group, ring) = (document.group(), document.keyring());
+            if seen.insert(document.id())
+                && let Some(key) = self.open_key(&group, ring, identity)
+            {
+                keyring.add(&group, ring.epoch(), key);
             }
         }
-        keyring.current =
-            self.groups().filter_map(|group| Some((group.clone(), self.sealed_keyring(group)?.epoch()))).collect();
+        let current = self.groups().filter_map(|group| {
+            let ring = self.sealed_keyring(group)?;
+            Some((group.clone(), (ring.epoch(), self.open_key(group, ring, identity)?)))
+        });
+        keyring.current = current.collect();
         keyring
+    }
+
+    fn open_key(&self, group: &GroupId, ring: &SealedKeyring, identity: &Identity) -> Option<GroupKey> {
+        let entry = ring.sealed_to(&identity.public())?;
+        muster_keys::open(identity, &seal_info(self.unit(), group, ring.epoch()), &entry.sealed).ok()
     }
 }
 

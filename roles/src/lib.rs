@@ -41,7 +41,7 @@ pub use document::{
 pub use edit::{EPOCH_MS, Edit, NewAuthority, add_member, draft, due_rekey, found, propose, rekey, remove_member};
 pub use error::{DecodeError, EditError, InvalidDocument, NameError, ProposalError, Refusal, RosterError};
 pub use join::{Admitting, BrokenCommitment, Commitment, JoinNonce, JoinWords, Joining};
-pub use keyring::Keyring;
+pub use keyring::{Keyring, MAX_KEYS_AN_EPOCH};
 pub use name::{GroupId, MAX_GROUP_LEN, MAX_NAME_LEN, MAX_UNIT_NAME_CHARS, MemberName, UnitName};
 pub use precedence::{Precedence, PrecedenceError};
 pub use proposal::{Changes, Fault, MAX_PROPOSAL_LEN, Missing, Proposal};

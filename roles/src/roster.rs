@@ -328,8 +328,9 @@ impl Roster {
 
     /// Whether the documents that a record cites are known, or newer ones; if not, it waits for them.
     pub fn holds(&self, group: &GroupId, charter_version: u64, sheet_version: u64) -> bool {
-        let cited = self.versions_for(group);
-        charter_version <= cited.charter_version && sheet_version <= cited.sheet_version
+        // Not only those in force: what was outdone by a lower version is known all the same.
+        let sheet = if group.is_heads() { 0 } else { self.last_version(group) };
+        charter_version <= self.last_version(GroupId::heads_ref()) && sheet_version <= sheet
     }
 
     /// Every kept document, in an order in which they can be accepted one by one: the charters by version, which follow
@@ -376,6 +377,15 @@ impl Roster {
     pub(crate) fn last_version(&self, group: &GroupId) -> u64 {
         let documents = self.kept_of(group);
         documents.map(|document| document.version()).max().unwrap_or(0)
+    }
+
+    /// The newest sheet of a troop by which the authority has taken somebody away, as any kept one knows.
+    pub(crate) fn last_removal_by_authority(&self, troop: &GroupId) -> u64 {
+        let sheets = self.kept.values().filter_map(|signed| match signed {
+            Signed::Sheet(sheet) if sheet.body.group() == troop => Some(sheet.body.removal()),
+            _ => None,
+        });
+        sheets.max().unwrap_or(0)
     }
 
     fn kept_of(&self, group: &GroupId) -> impl Iterator<Item = &dyn Document> {
@@ -460,6 +470,8 @@ fn founded_unit(documents: &[Signed]) -> Option<UnitId> {
 
 #[cfg(test)]
 mod chain_tests;
+#[cfg(test)]
+mod history_tests;
 #[cfg(test)]
 mod order_tests;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use serde_bytes::ByteArray;
 use sha2::{Digest, Sha256};
 
 use crate::authority::{MAX_AUTHORITY_KEYS, UnitId};
-use crate::document::{Charter, CharterText, Document, Sheet, SheetText};
+use crate::document::{Charter, CharterText, Document, SealedKeyring, Sheet, SheetText};
 use crate::error::{DecodeError, InvalidDocument};
 use crate::name::GroupId;
 use crate::timestamp::Timestamp;
@@ -133,6 +133,10 @@ impl Signed {
             Self::Charter(charter) => charter.id,
             Self::Sheet(sheet) => sheet.id,
         }
+    }
+
+    pub(crate) fn keyring(&self) -> &SealedKeyring {
+        self.document().keyring()
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {

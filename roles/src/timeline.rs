@@ -16,12 +16,19 @@
 //! taking something away begins an epoch, and whoever is admitted within one may read all of it anyway.
 //! * The charter at `t` is the accepted one of highest version that speaks by then, and of several with one version
 //!   the one with the lower SHA-256.
-//! * A troop's sheet at `t` is the one of highest version among those that speak by then and whose signers the charter
-//!   at `t` entitles (its authority, or its leader of that troop). Of several with one version the
-//!   authority's goes before a leader's, then the one with the lower SHA-256.
+//! * A troop's sheet at `t` is the one of highest rank among those that speak by then and whose signers the charter
+//!   at `t` entitles (its authority, or its leader of that troop). Each names the newest sheet by which the authority
+//!   has taken somebody away, as far as its signer knew ([`Sheet::removal`]): first goes the one that names the
+//!   highest, then the one of highest version, then the authority's before a leader's, then the one with the lower
+//!   SHA-256. So whatever a leader has signed without knowing of a removal by the authority does not undo it.
 //!
 //! The documents in force now are those at the last instant from which any document speaks. Before the
 //! start of the history, or before the unit, the documents are those at that start.
+//!
+//! # Rivals
+//! Where two have changed a group apart from each other, an epoch of the one that is outdone may never be in force, though
+//! its island has written in it. So that whoever was given its key can go on reading that, of each epoch begun
+//! within the history the document of highest rank is kept, for a group's newest epochs.
 //!
 //! Nothing in this depends on a document that is in force at no instant and is no link: those can be forgotten, and
 //! what is kept gives the same timeline again. (A rule that compared a document with the one before it, say by the
@@ -49,6 +56,10 @@ type Sheets = BTreeMap<GroupId, Vec<SignedSheet>>;
 /// groups, and a bound on what a leader gone wrong can make everyone keep.
 const MAX_MOMENTS: usize = 1_024;
 
+/// The most epochs of one group of which a document is kept though it may never be in force: over 4 a day for each of
+/// two islands, and a bound on what a leader gone wrong can make everyone keep.
+const MAX_RIVALS: usize = 64;
+
 /// The documents in force at every instant of the kept history.
 #[derive(Clone)]
 pub(crate) struct Timeline {
@@ -59,6 +70,8 @@ pub(crate) struct Timeline {
     /// For each troop the newest sheet by the authority, which comes into force if its leader's falls away; none
     /// where its epoch ended before the history began.
     fallbacks: Vec<SignedSheet>,
+    /// A document of each epoch begun within the history, in force or not.
+    rivals: Vec<Signed>,
     /// Every charter accepted, by ascending rank.
     accepted: Vec<SignedCharter>,
 }
@@ -82,7 +95,8 @@ impl Timeline {
         let mut past = moments(&accepted, &sheets, start);
         let current = past.pop()?;
         let fallbacks = fallbacks(&current.charter.body, &sheets, past.iter().chain([&current]));
-        Some(Self { chain, past, current, fallbacks, accepted })
+        let rivals = rivals(&accepted, &sheets, &past, &current, start);
+        Some(Self { chain, past, current, fallbacks, rivals, accepted })
     }
 
     /// The documents in force now.
@@ -113,7 +127,12 @@ impl Timeline {
         let sheets = self.moments().flat_map(|moment| &moment.sheets);
         let charters = charters.chain(&self.chain).map(|charter| charter.id);
         let sheets = sheets.chain(&self.fallbacks).map(|sheet| sheet.id);
-        charters.chain(sheets).collect()
+        charters.chain(sheets).chain(self.rivals.iter().map(Signed::id)).collect()
+    }
+
+    /// A document of each epoch begun within the history, in force or not, the newest epochs of a group first.
+    pub(crate) fn rivals(&self) -> impl Iterator<Item = Signed> {
+        self.rivals.iter().cloned()
     }
 
     /// The version up to which the chain is settled: that of the newest change of authority made by `time`.
@@ -204,7 +223,9 @@ fn entitled_by<'a>(charter: &Charter, sheets: &'a Sheets) -> Vec<Vec<&'a SignedS
     let by_rank = |sheets: &'a Vec<SignedSheet>| {
         let with_right = |sheet: &'a SignedSheet| Some((entitlement(sheet, charter)?, sheet));
         let mut entitled: Vec<_> = sheets.iter().filter_map(with_right).collect();
-        entitled.sort_unstable_by_key(|(right, sheet)| (sheet.body.version(), *right, Reverse(sheet.tie)));
+        entitled.sort_unstable_by_key(|(right, sheet)| {
+            (sheet.body.removal(), sheet.body.version(), *right, Reverse(sheet.tie))
+        });
         entitled.into_iter().map(|(_, sheet)| sheet).collect()
     };
     troops.map(by_rank).collect()
@@ -236,6 +257,44 @@ fn fallbacks<'a>(charter: &Charter, sheets: &Sheets, moments: impl Iterator<Item
     let by_authority = |sheet: &&SignedSheet| charter.authority().satisfied_by(&sheet.signers) && is_young(sheet);
     let newest = |sheets: Vec<&SignedSheet>| sheets.into_iter().rfind(by_authority).map(Arc::clone);
     entitled_by(charter, sheets).into_iter().filter_map(newest).collect()
+}
+
+/// Of each epoch begun within the history the document of highest rank, for the newest epochs of each group.
+///
+/// A sheet is judged by the charter in force when its epoch began.
+fn rivals(
+    accepted: &[SignedCharter],
+    sheets: &Sheets,
+    past: &[Moment],
+    current: &Moment,
+    start: Timestamp,
+) -> Vec<Signed> {
+    let charters = accepted.iter().map(|charter| Signed::Charter(Arc::clone(charter)));
+    let mut rivals = newest_epochs(charters, start);
+    let moments: Vec<_> = past.iter().chain([current]).collect();
+    let mut spans = moments.chunk_by(|one, next| one.charter.id == next.charter.id).peekable();
+    let mut begun = BTreeMap::<GroupId, Vec<Signed>>::new();
+    while let Some(span) = spans.next() {
+        let Some(first) = span.first() else { continue };
+        let end = spans.peek().and_then(|next| next.first()).map(|next| next.from);
+        let within = |sheet: &&SignedSheet| {
+            let since = sheet.body.keyring().since();
+            first.from <= since && end.is_none_or(|end| since < end)
+        };
+        for sheet in entitled_by(&first.charter.body, sheets).into_iter().flatten().filter(within) {
+            begun.entry(sheet.body.group().clone()).or_default().push(Signed::Sheet(Arc::clone(sheet)));
+        }
+    }
+    rivals.extend(begun.into_values().flat_map(|sheets| newest_epochs(sheets.into_iter(), start)));
+    rivals
+}
+
+/// Of one group's documents, given by ascending rank, the highest of each epoch, for the newest epochs.
+fn newest_epochs(documents: impl Iterator<Item = Signed>, start: Timestamp) -> Vec<Signed> {
+    let epoch = |document: &Signed| (document.keyring().since(), document.keyring().epoch());
+    let young = documents.filter(|document| document.keyring().since() >= start);
+    let epochs: BTreeMap<_, _> = young.map(|document| (epoch(&document), document)).collect();
+    epochs.into_values().rev().take(MAX_RIVALS).collect()
 }
 
 /// By what right a sheet was signed, the stronger being the greater.

@@ -298,11 +298,11 @@ impl Reader<'_> {
         let frame = stored.frame();
         let header = frame.header();
         let author = permit_record(self.roster, header)?.name;
-        let key = self
-            .keyring
-            .get(&header.group, header.epoch)
-            .ok_or_else(|| Unreadable::NoKey { group: header.group.clone(), epoch: header.epoch })?;
-        let content = seal::open(key, frame).map_err(|_| Unreadable::Garbled)?;
+        let mut keys = self.keyring.candidates(&header.group, header.epoch).peekable();
+        if keys.peek().is_none() {
+            return Err(Unreadable::NoKey { group: header.group.clone(), epoch: header.epoch });
+        }
+        let content = keys.find_map(|key| seal::open(key, frame).ok()).ok_or(Unreadable::Garbled)?;
         Ok(Opened { author, content })
     }
 

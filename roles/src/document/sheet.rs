@@ -18,6 +18,7 @@ pub(crate) struct SheetText {
     pub(crate) group: GroupId,
     pub(crate) issued: Timestamp,
     pub(crate) keyring: SealedKeyring,
+    pub(crate) removal: u64,
     pub(crate) version: u64,
     #[serde(deserialize_with = "wire::bounded::<_, _, MAX_MEMBERS_PER_DOCUMENT>")]
     pub(crate) soldiers: Vec<Person>,
@@ -39,6 +40,9 @@ impl Sheet {
         if text.group.is_heads() {
             return Err(InvalidDocument::Troop(text.group));
         }
+        if text.removal > text.version {
+            return Err(InvalidDocument::Removal);
+        }
         text.keyring.check(text.issued)?;
         check_count(&text.soldiers)?;
         let mut listing = Listing::new();
@@ -56,6 +60,12 @@ impl Sheet {
     /// Its version, which counts from 1.
     pub fn version(&self) -> u64 {
         self.text.version
+    }
+
+    /// The version of the newest sheet known to its signer by which the authority has taken somebody away: its own if
+    /// it is such a one, 0 if there is none.
+    pub fn removal(&self) -> u64 {
+        self.text.removal
     }
 
     /// When it was made, by its signer's clock.

@@ -110,6 +110,7 @@ impl<'a> Editor<'a> {
             if listed || headless.as_ref() == Some(troop) {
                 let mut sheet = self.next_sheet(troop)?;
                 sheet.soldiers.retain(|soldier| !gone(soldier));
+                self.mark_removal(&mut sheet);
                 sheet.keyring = self.troop_epoch(&charter, troop, &sheet.soldiers, None)?;
                 payloads.push(Payload::Sheet(sheet));
             }
@@ -167,6 +168,7 @@ impl<'a> Editor<'a> {
         for troop in self.troops() {
             let mut sheet = self.next_sheet(troop)?;
             sheet.soldiers.retain(|soldier| soldier.key != charter.commander.key);
+            self.mark_removal(&mut sheet);
             sheet.keyring = self.troop_epoch(&charter, troop, &sheet.soldiers, None)?;
             payloads.push(Payload::Sheet(sheet));
         }
@@ -257,9 +259,17 @@ impl<'a> Editor<'a> {
             group: troop.clone(),
             issued: self.issued,
             keyring,
+            removal: self.roster.last_removal_by_authority(troop),
             version: self.roster.last_version(troop).saturating_add(1),
             soldiers,
         })
+    }
+
+    /// Puts a sheet by which the authority takes somebody away before all that are made without knowing of it.
+    fn mark_removal(&self, sheet: &mut SheetText) {
+        if self.right == Right::Authority {
+            sheet.removal = sheet.version;
+        }
     }
 
     /// A new epoch of `heads`, for the commander and the leaders.

@@ -8,7 +8,7 @@ use crate::{rekey, remove_member};
 /// Which epochs of a group somebody can open.
 fn epochs(roster: &Roster, who: &str, id: &str) -> Vec<u64> {
     let ring = roster.open_keys(&identity(who));
-    (0..20).filter(|&epoch| ring.get(&group(id), epoch).is_some()).collect()
+    (0..20).filter(|&epoch| ring.candidates(&group(id), epoch).next().is_some()).collect()
 }
 
 fn rekeyed(roster: &mut Roster, signer: &str, minute: u64) {
@@ -37,10 +37,10 @@ fn everybody_opens_the_keys_of_the_groups_it_may_read_and_no_others() {
 fn everybody_opens_the_same_key() {
     let roster = brigade();
     let army = group("army");
-    let key = |who: &str| roster.open_keys(&identity(who)).get(&army, 1).cloned().unwrap();
+    let key = |who: &str| roster.open_keys(&identity(who)).candidates(&army, 1).next().cloned().unwrap();
     assert_eq!(key("Chief"), key("Army1"));
     assert_eq!(key("Chief"), key("Army3"));
-    let navy = roster.open_keys(&identity("Chief")).get(&group("navy"), 1).cloned().unwrap();
+    let navy = roster.open_keys(&identity("Chief")).candidates(&group("navy"), 1).next().cloned().unwrap();
     assert_ne!(key("Chief"), navy);
 }
 
@@ -105,7 +105,8 @@ fn a_key_sealed_for_another_epoch_or_group_or_unit_does_not_open() {
     let mut roster = brigade();
     let renumbered = forge_sheet(&roster, "army", &["Army1"], |text| text.keyring.epoch = 9);
     take(&mut roster, &[renumbered], minutes(1));
-    assert_eq!(epochs(&roster, "Army2", "army"), Vec::<u64>::new());
+    assert_eq!(epochs(&roster, "Army2", "army"), [1], "what it had opens, and nothing new");
+    assert!(roster.open_keys(&identity("Army2")).current(&group("army")).is_none());
 
     let mut roster = brigade();
     let heads = roster.charter().keyring().sealed().to_vec();
@@ -127,7 +128,7 @@ fn of_two_keys_for_one_epoch_the_later_in_force_counts() {
     let key_after = |documents: &[&[Vec<u8>]]| {
         let mut roster = before.clone();
         documents.iter().for_each(|documents| take(&mut roster, documents, minutes(2)));
-        roster.open_keys(&identity("Army2")).get(&group("army"), 2).cloned().unwrap()
+        roster.open_keys(&identity("Army2")).candidates(&group("army"), 2).next().cloned().unwrap()
     };
     let (leaders, chiefs) = (key_after(&[&by_leader]), key_after(&[&by_chief]));
     assert_ne!(leaders, chiefs);
@@ -136,10 +137,51 @@ fn of_two_keys_for_one_epoch_the_later_in_force_counts() {
 }
 
 #[test]
+fn whoever_held_the_key_of_an_epoch_outdone_goes_on_holding_it_for_a_week() {
+    let before = brigade();
+    let army = group("army");
+    let by_leader = rekey(&before, &identity("Army1"), minutes(2)).unwrap();
+    let by_chief = remove_member(&before, &identity("Chief"), "Army2", minutes(1)).unwrap();
+    let mut roster = before.clone();
+    take(&mut roster, &by_leader, minutes(2));
+    let lost = roster.open_keys(&identity("Army3")).current(&army).unwrap().1.clone();
+    take(&mut roster, &by_chief, minutes(3));
+    let documents: Vec<_> = roster.documents().map(|(_, bytes)| bytes.to_vec()).collect();
+    let mut other = before;
+    documents.iter().rev().for_each(|document| drop(other.accept(document, minutes(3))));
+    assert_eq!(other.digest(), roster.digest());
+    for roster in [&roster, &other, &Roster::decode(&roster.encode(), minutes(4)).unwrap()] {
+        let ring = roster.open_keys(&identity("Army3"));
+        let current = ring.current(&army).unwrap().1;
+        let keys: Vec<_> = ring.candidates(&army, 2).collect();
+        assert_eq!(keys, [current, &lost], "what is written next is sealed with the key in force");
+        let ring = roster.open_keys(&identity("Army2"));
+        assert_eq!(ring.candidates(&army, 2).collect::<Vec<_>>(), [&lost], "it was given that one, and no more");
+        assert!(ring.current(&army).is_none());
+    }
+    roster.prune(minutes(3).plus_ms(8 * DAY_MS));
+    assert_eq!(roster.open_keys(&identity("Army3")).candidates(&army, 2).count(), 1);
+}
+
+#[test]
+fn the_rivals_of_an_epoch_are_bounded() {
+    let mut roster = brigade();
+    for n in 0..100 {
+        let rival = rekey(&brigade(), &identity("Army1"), minutes(2 + n)).unwrap();
+        drop(roster.accept(&rival[0], minutes(200)));
+    }
+    let documents = remove_member(&brigade(), &identity("Chief"), "Army2", minutes(1)).unwrap();
+    take(&mut roster, &documents, minutes(200));
+    let ring = roster.open_keys(&identity("Army3"));
+    assert_eq!(ring.candidates(&group("army"), 2).count(), MAX_KEYS_AN_EPOCH);
+    assert!(roster.documents().count() <= 100, "{}", roster.documents().count());
+}
+
+#[test]
 fn debug_shows_no_key() {
     let roster = brigade();
     let ring = roster.open_keys(&identity("Army2"));
-    let key = ring.get(&group("army"), 1).unwrap();
+    let key = ring.candidates(&group("army"), 1).next().unwrap();
     let shown = format!("{ring:?}");
     assert!(!shown.contains(&format!("{:?}", key.as_bytes())), "{shown}");
     assert!(shown.contains('…'), "{shown}");

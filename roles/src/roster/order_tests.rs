@@ -31,6 +31,7 @@ enum Recipe {
     Sheet {
         troop: &'static str,
         version: u64,
+        removal: u64,
         since: u64,
         issued: u64,
         signer: &'static str,
@@ -55,9 +56,10 @@ impl Recipe {
                 text.carriers = vec![person(carrier)];
                 sign(Payload::Charter(text), &signers.into_iter().collect::<Vec<_>>())
             }
-            Self::Sheet { troop, version, since, issued, signer, soldiers } => {
+            Self::Sheet { troop, version, removal, since, issued, signer, soldiers } => {
                 let mut text = founded().sheet(&group(troop)).unwrap().text().clone();
                 text.version = version;
+                text.removal = removal.min(version);
                 text.issued = minutes(since.max(issued));
                 new_epoch(&mut text.keyring, minutes(since));
                 text.soldiers = soldiers.into_iter().map(person).collect();
@@ -105,11 +107,12 @@ prop_compose! {
     fn a_sheet()(
         troop in select(vec!["army", "army", "navy"]),
         version in 1..6_u64,
+        removal in select(vec![0, 0, 2, 4]),
         (since, issued) in (0..50_u64, 0..50_u64),
         signer in select(vec!["Chief", "Chief", "B", "L1", "L1", "L2", "S1"]),
         soldiers in subsequence(&["S1", "S2", "S3", "L2"][..], 0..4),
     ) -> Recipe {
-        Recipe::Sheet { troop, version, since, issued, signer, soldiers }
+        Recipe::Sheet { troop, version, removal, since, issued, signer, soldiers }
     }
 }
 

@@ -142,7 +142,7 @@ fn a_second_way_of_writing_the_same_is_refused() {
     let good = wire::to_cbor(&Payload::Sheet(sheet_text()));
     let decode = |payload: &[u8]| Signed::decode(&sign_bytes(SHEET_DOMAIN, payload, "Chief"));
     assert!(decode(&good).is_ok());
-    assert_eq!(good[..8], *b"\xa1\x65sheet\xa6");
+    assert_eq!(good[..8], *b"\xa1\x65sheet\xa7");
 
     let trailing = [&good, &[0x00][..]].concat();
     let indefinite_map = [&b"\xbf"[..], &good[1..], b"\xff"].concat();
@@ -168,7 +168,7 @@ fn fields_can_be_neither_added_nor_left_out_nor_of_another_type() {
     fields(&mut added).insert(Value::Text("note".into()), Value::Integer(1));
     assert!(matches!(sign_sheet_value(&added), Err(DecodeError::Malformed(_))));
     let names: Vec<_> = fields(&mut sheet_value()).keys().cloned().collect();
-    assert_eq!(names.len(), 6);
+    assert_eq!(names.len(), 7);
     for name in names {
         let mut without = sheet_value();
         fields(&mut without).remove(&name);
@@ -251,6 +251,12 @@ fn versions_and_epochs_count_from_one() {
     assert_eq!(invalid(check_charter(|text| text.version = 0)), InvalidDocument::Version);
     assert_eq!(invalid(check_sheet(|text| text.keyring.epoch = 0)), InvalidDocument::Keyring);
     assert_eq!(invalid(check_charter(|text| text.keyring.epoch = 0)), InvalidDocument::Keyring);
+}
+
+#[test]
+fn a_sheet_knows_of_no_removal_to_come() {
+    assert_eq!(invalid(check_sheet(|text| text.removal = text.version + 1)), InvalidDocument::Removal);
+    assert!(check_sheet(|text| text.removal = text.version).is_ok());
 }
 
 #[test]

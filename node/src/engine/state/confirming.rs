@@ -174,7 +174,7 @@ impl State {
 
     /// Tells whether this member can seal what it says in a group.
     pub(super) fn has_key(&self, group: &GroupId) -> bool {
-        self.keyring.get(group, self.roster.versions_for(group).epoch).is_some()
+        self.keyring.current(group).is_some()
     }
 
     /// Reminds of orders that have waited too long for an answer.

@@ -97,8 +97,8 @@ impl State {
         now: UnixMillis,
     ) -> Result<Permitted, PostError> {
         permit_record(&self.roster, header).map_err(PostError::Denied)?;
-        let key = self.keyring.get(&header.group, header.epoch);
-        let key = key.ok_or_else(|| PostError::NoKey { group: header.group.clone() })?;
+        let current = self.keyring.current(&header.group).filter(|(epoch, _)| *epoch == header.epoch);
+        let (_, key) = current.ok_or_else(|| PostError::NoKey { group: header.group.clone() })?;
         let body = seal::seal(key, header, nonce, content).map_err(|_| PostError::Seal)?;
         let record = Verified::sign(&self.identity, header, nonce, &body).map_err(|_| PostError::Seal)?;
         Permitted::judge(record, &self.roster, now.0).map_err(|denied| PostError::Denied(denied.denial))
