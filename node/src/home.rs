@@ -254,13 +254,17 @@ impl Home {
     /// When another process holds the home, or the roster or key cannot be used.
     pub fn open_to_sign(
         &self,
+        locking: Locking,
         choice: &KeyChoice,
         now: Timestamp,
-    ) -> Result<(Identity, Roster, NodeLock), CommandError> {
+    ) -> Result<(Identity, Roster, Option<NodeLock>), CommandError> {
         if !self.has_unit() {
             return Err(self.no_unit());
         }
-        let lock = self.lock()?;
+        let lock = match locking {
+            Locking::Take => Some(self.lock()?),
+            Locking::Leave => None,
+        };
         let roster = self.read_roster(now)?;
         let path = choice.file(self, &roster)?;
         let identity = choice.unlock(muster_keys::load(&path)?, &path)?;

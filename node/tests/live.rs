@@ -115,6 +115,59 @@ fn a_leader_admits_and_removes_while_the_commander_is_away_and_all_of_it_holds_w
     army1.expect("[army] Lead: Army5 is in");
 }
 
+#[test]
+fn two_deputies_replace_a_lost_commander_while_their_nodes_run_and_all_members_follow() {
+    let unit = Unit::found();
+    unit.admit("Army1", Rank::Leader("army"));
+    unit.admit("Navy1", Rank::Leader("navy"));
+    unit.admit("Army2", Rank::Soldier("army"));
+    let (mut chief, mut others) = running(&unit, &["Army1", "Navy1", "Army2"]);
+    let file = |name: &str| unit.folder().join(name).to_str().unwrap().to_owned();
+
+    let council = file("council.proposal");
+    let set = ["authority", "set", "--threshold", "2", CHIEF, "Army1", "Navy1", "--proposal", &council];
+    let proposed = unit.run_ok(CHIEF, set);
+    assert!(proposed.starts_with("Nothing is changed yet: 1 more signature of the new authority"), "{proposed}");
+    let signed = unit.run_ok("Army1", ["roster", "sign", &council, "--yes"]);
+    assert!(signed.ends_with("in force here.\n3 members in reach were told at once.\n"), "{signed}");
+    others[1].expect_start("-- new roster: version ");
+    let shown = unit.run_ok("Navy1", ["authority", "show"]);
+    assert!(shown.starts_with("2 of 3 must sign\n"), "{shown}");
+    // What the commander alone could do until now is written down for another to sign.
+    let rekey = file("rekey.proposal");
+    let proposed = unit.run_ok(CHIEF, ["rekey", "--proposal", &rekey]);
+    assert!(proposed.starts_with("Nothing is changed yet: 1 more signature is needed"), "{proposed}");
+    chief.kill();
+
+    let heir = file("heir.proposal");
+    let set = [
+        "authority",
+        "set",
+        "--threshold",
+        "2",
+        "Army1",
+        "Navy1",
+        "Army2",
+        "--commander",
+        "Navy1",
+        "--proposal",
+        &heir,
+    ];
+    unit.run_ok("Army1", set);
+    let signed = unit.run_ok("Navy1", ["roster", "sign", &heir, "--yes"]);
+    assert!(signed.contains("becomes    Navy1, leader of navy: Navy1, commander"), "{signed}");
+    assert!(signed.ends_with("2 members in reach were told at once.\n"), "{signed}");
+    for (node, name) in others.iter_mut().zip(["Army1", "Navy1", "Army2"]) {
+        node.expect_start("-- Chief was removed by ");
+        let members = unit.run_ok(name, ["member", "list"]);
+        assert!(members.contains("Navy1  commander") && !members.contains(CHIEF), "{members}");
+    }
+    others[0].say("we go on");
+    others[2].expect("[army] Army1: we go on");
+    let stale = unit.run("Army1", ["roster", "sign", &rekey, "--yes"]);
+    assert!(!stale.status.success(), "the former authority's proposal is worth nothing");
+}
+
 /// Nodes that hear of the removal that is timed.
 const MANY: usize = 50;
 

@@ -12,7 +12,6 @@ use super::output::Output;
 use super::time;
 use crate::config::Settings;
 use crate::error::CommandError;
-use crate::home::Locking;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AuthorityCommand {
@@ -108,14 +107,14 @@ fn show(settings: &Settings, args: &ShowArgs, output: &mut Output) -> Result<(),
 
 fn set(settings: &Settings, args: &SetArgs, output: &mut Output) -> Result<(), CommandError> {
     let now = time::now();
-    let (home, mut opened) = settings.open(Locking::Take, now)?;
+    let (home, mut opened) = change::open(settings, now)?;
     let keys = args.keys.iter().map(|key| read_key(key, &opened.roster)).collect::<Result<Vec<_>, _>>()?;
     let commander = match &args.commander {
         Some(name) => Some(heir(name, args.commander_key.as_deref(), &opened.roster)?),
         None => None,
     };
     let edit = Edit::Authority(NewAuthority { keys, threshold: args.threshold, commander });
-    if let Some(proposed) = change::make(&home, &mut opened, &edit, &args.proposal, now)? {
+    if let Some(proposed) = change::make(settings, &home, &mut opened, &edit, &args.proposal, now)? {
         return proposed.tell(output);
     }
     let charter = opened.roster.charter();

@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use muster_roles::{Edit, Missing, Proposal, Roster, Timestamp};
 
+use super::live;
 use super::output::Output;
+use crate::config::Settings;
+use crate::control::Changed;
 use crate::error::CommandError;
-use crate::home::{Home, Opened};
+use crate::home::{Home, Locking, NodeLock, Opened};
 use crate::new_file::{FileError, NewFile};
 
 #[derive(Debug, Args)]
@@ -40,8 +43,32 @@ impl Proposed {
     }
 }
 
+/// Opens the home to change its roster: with its lock, unless a node runs on it, which then takes the change in.
+pub(super) fn open(settings: &Settings, now: Timestamp) -> Result<(Home, Opened), CommandError> {
+    let locking = if live::runs(settings)? { Locking::Leave } else { Locking::Take };
+    settings.open(locking, now)
+}
+
+/// Keeps what is signed by all who must: by the node that runs on the home, or here with the home's lock.
+pub(super) fn keep(
+    settings: &Settings,
+    (home, lock): (&Home, Option<&NodeLock>),
+    (roster, proposal): (&mut Roster, &Proposal),
+    now: Timestamp,
+) -> Result<Option<Changed>, CommandError> {
+    if lock.is_some() {
+        let documents: Vec<_> = proposal.documents().map(<[u8]>::to_vec).collect();
+        home.adopt(roster, &documents, now)?;
+        return Ok(None);
+    }
+    let changed = live::adopt(settings, proposal.documents())?;
+    *roster = home.read_roster(now)?;
+    Ok(Some(changed))
+}
+
 /// Makes a change and keeps the roster, or writes it down as a proposal and says so.
 pub(super) fn make(
+    settings: &Settings,
     home: &Home,
     opened: &mut Opened,
     edit: &Edit,
@@ -49,7 +76,7 @@ pub(super) fn make(
     now: Timestamp,
 ) -> Result<Option<Proposed>, CommandError> {
     let proposal = draft(opened, edit, args, now)?;
-    carry_out(home, opened, (edit, &proposal), args, now)
+    carry_out(settings, home, opened, (edit, &proposal), args, now)
 }
 
 /// Signs a change without making it: a change that is refused is refused by this.
@@ -65,6 +92,7 @@ pub(super) fn draft(
 
 /// Makes a change that was drafted, as [`make`] does.
 pub(super) fn carry_out(
+    settings: &Settings,
     home: &Home,
     opened: &mut Opened,
     (edit, proposal): (&Edit, &Proposal),
@@ -73,8 +101,7 @@ pub(super) fn carry_out(
 ) -> Result<Option<Proposed>, CommandError> {
     let missing = proposal.missing(&opened.roster);
     if missing.is_empty() {
-        let documents: Vec<_> = proposal.documents().map(<[u8]>::to_vec).collect();
-        home.adopt(&mut opened.roster, &documents, now)?;
+        keep(settings, (home, opened.lock.as_ref()), (&mut opened.roster, proposal), now)?;
         return Ok(None);
     }
     let file = args.proposal.clone().unwrap_or_else(|| default_file(edit));

@@ -13,7 +13,6 @@ use super::time;
 use crate::config::Settings;
 use crate::control;
 use crate::error::CommandError;
-use crate::home::Locking;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum MemberCommand {
@@ -70,10 +69,10 @@ fn remove(settings: &Settings, args: &RemoveArgs, output: &mut Output) -> Result
         output.line(format_args!("Removed {}; the groups it could read have new keys.", args.name))?;
         return output.line(live::told(&changed));
     }
-    let (home, mut opened) = settings.open(Locking::Take, now)?;
+    let (home, mut opened) = change::open(settings, now)?;
     let edit = Edit::Remove { name: args.name.clone() };
     let key = opened.roster.find(&args.name).map(|member| member.key);
-    if let Some(proposed) = change::make(&home, &mut opened, &edit, &args.proposal, now)? {
+    if let Some(proposed) = change::make(settings, &home, &mut opened, &edit, &args.proposal, now)? {
         return proposed.tell(output);
     }
     output.line(format_args!("Removed {}; the groups it could read have new keys.", args.name))?;

@@ -10,7 +10,6 @@ use super::time;
 use crate::config::Settings;
 use crate::control::Change;
 use crate::error::CommandError;
-use crate::home::Locking;
 
 /// Replace the group keys, so that what is said from now on needs the new ones
 ///
@@ -31,9 +30,9 @@ pub(super) fn run(settings: &Settings, args: &RekeyArgs, output: &mut Output) ->
         }
         return output.line(live::told(&changed));
     }
-    let (home, mut opened) = settings.open(Locking::Take, now)?;
+    let (home, mut opened) = change::open(settings, now)?;
     let before = opened.roster.clone();
-    if let Some(proposed) = change::make(&home, &mut opened, &Edit::Rekey, &args.proposal, now)? {
+    if let Some(proposed) = change::make(settings, &home, &mut opened, &Edit::Rekey, &args.proposal, now)? {
         return proposed.tell(output);
     }
     for group in opened.roster.groups() {

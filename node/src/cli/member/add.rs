@@ -15,7 +15,7 @@ use crate::cli::time;
 use crate::config::Settings;
 use crate::control::{Change, Changed};
 use crate::error::CommandError;
-use crate::home::{Home, Locking};
+use crate::home::Home;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AddArgs {
@@ -106,12 +106,12 @@ pub(super) fn run(settings: &Settings, args: &AddArgs, output: &mut Output) -> R
         tell_added(args, &role, &key, output)?;
         return output.line(live::told(&changed));
     }
-    let (home, mut opened) = settings.open(Locking::Take, now)?;
+    let (home, mut opened) = change::open(settings, now)?;
     let edit = Edit::Add { name: args.name.clone(), role: role.clone(), key: key.public() };
     let change = change::draft(&opened, &edit, &args.proposal, now)?;
     let mut proposed = None;
     if !change.missing(&opened.roster).is_empty() {
-        proposed = change::carry_out(&home, &mut opened, (&edit, &change), &args.proposal, now)?;
+        proposed = change::carry_out(settings, &home, &mut opened, (&edit, &change), &args.proposal, now)?;
     }
 
     let handed_out = Home::new(&args.out);
@@ -121,7 +121,7 @@ pub(super) fn run(settings: &Settings, args: &AddArgs, output: &mut Output) -> R
     }
     // Kept here before the new home is whole: nobody must hold a roster that its signer has forgotten.
     if proposed.is_none() {
-        change::carry_out(&home, &mut opened, (&edit, &change), &args.proposal, now)?;
+        change::carry_out(settings, &home, &mut opened, (&edit, &change), &args.proposal, now)?;
     }
     handed_out.write_roster(&opened.roster).map_err(|error| unfinished(args, &error))?;
 

@@ -9,10 +9,10 @@ use muster_keys::Identity;
 use muster_roles::{MAX_PROPOSAL_LEN, Proposal, ProposalError, Roster};
 
 use crate::cli::output::Output;
-use crate::cli::{change, time};
+use crate::cli::{change, live, time};
 use crate::config::Settings;
 use crate::error::CommandError;
-use crate::home::terminal;
+use crate::home::{Locking, terminal};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SignArgs {
@@ -29,7 +29,8 @@ pub(super) fn run(settings: &Settings, args: &SignArgs, output: &mut Output) -> 
     let now = time::now();
     let home = settings.home()?;
     let (file, mut proposal) = read_all(&args.files)?;
-    let (identity, mut roster, _lock) = home.open_to_sign(&settings.key, now)?;
+    let locking = if live::runs(settings)? { Locking::Leave } else { Locking::Take };
+    let (identity, mut roster, lock) = home.open_to_sign(locking, &settings.key, now)?;
     proposal.check(&roster, now)?;
     show(&proposal, &roster, output)?;
 
@@ -51,9 +52,13 @@ pub(super) fn run(settings: &Settings, args: &SignArgs, output: &mut Output) -> 
         return output
             .line(format_args!("Take {0} on to another device; there: muster roster sign {0}", file.display()));
     }
-    let documents: Vec<_> = proposal.documents().map(<[u8]>::to_vec).collect();
-    home.adopt(&mut roster, &documents, now)?;
-    tell_in_force(&identity, &roster, output)
+    match change::keep(settings, (&home, lock.as_ref()), (&mut roster, &proposal), now)? {
+        None => tell_in_force(&identity, &roster, output),
+        Some(changed) => {
+            output.line("That is enough: the change is in force here.")?;
+            output.line(live::told(&changed))
+        }
+    }
 }
 
 fn signed(before: bool, file: &Path) -> String {
