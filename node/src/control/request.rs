@@ -32,7 +32,8 @@ pub enum Request {
         /// How.
         #[serde(flatten)]
         manner: Manner,
-        /// Answer only once another member has it, or so many milliseconds after it is stored, whichever is first.
+        /// Answer only once a member that may read it has confirmed it, or so many milliseconds after it is stored,
+        /// whichever is first; where its readers do not confirm, once anybody has it.
         #[serde(default)]
         wait_ms: u64,
     },

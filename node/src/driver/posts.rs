@@ -69,7 +69,7 @@ impl Posts {
     /// A record is on disk.
     pub(super) fn stored(&mut self, id: MessageId, now: Instant) {
         let Some(mut made) = self.made.remove(&id) else { return };
-        if made.owed.wait.is_zero() || made.posted.delivery != Delivery::Waiting {
+        if made.owed.wait.is_zero() || is_with_a_reader(&made.posted.delivery) {
             made.answer();
         } else {
             made.until = Some(now + made.owed.wait);
@@ -84,12 +84,12 @@ impl Posts {
         }
     }
 
-    /// Others have this record now.
-    pub(super) fn sent(&mut self, id: MessageId) {
+    /// A record has come this far.
+    pub(super) fn came(&mut self, id: MessageId, delivery: &Delivery) {
         let Some(mut made) = self.made.remove(&id) else { return };
-        made.posted.delivery = Delivery::Sent;
+        made.posted.delivery = delivery.clone();
         // What is not stored yet is not to be acknowledged, whoever has it.
-        if made.until.is_some() {
+        if made.until.is_some() && is_with_a_reader(delivery) {
             made.answer();
         } else {
             self.made.insert(id, made);
@@ -117,6 +117,15 @@ impl Posts {
 impl Made {
     fn answer(self) {
         give(self.owed.reply, Ok(Answer::Posted(self.posted)));
+    }
+}
+
+/// Tells whether a member that may read a record is known to have it, or all is known that ever will be.
+fn is_with_a_reader(delivery: &Delivery) -> bool {
+    match delivery {
+        Delivery::Waiting | Delivery::Carried { .. } => false,
+        Delivery::Sent => true,
+        Delivery::Delivered { to, .. } => *to > 0,
     }
 }
 
@@ -153,7 +162,7 @@ mod tests {
     fn a_post_is_answered_once_it_is_stored_and_not_before() {
         let (mut posts, now) = (Posts::default(), Instant::now());
         let (id, mut answer) = made(&mut posts, 1, 0);
-        posts.sent(id);
+        posts.came(id, &Delivery::Sent);
         assert_eq!(delivery(&mut answer), None);
         posts.stored(id, now);
         assert_eq!(delivery(&mut answer), Some(Delivery::Sent));
@@ -168,11 +177,29 @@ mod tests {
         posts.stored(second, now);
         posts.tick(now + Duration::from_secs(4));
         assert_eq!((delivery(&mut heard), delivery(&mut unheard)), (None, None));
-        posts.sent(first);
+        posts.came(first, &Delivery::Sent);
         posts.tick(now + Duration::from_secs(5));
         assert_eq!(delivery(&mut heard), Some(Delivery::Sent));
         assert_eq!(delivery(&mut unheard), Some(Delivery::Waiting));
         assert!(posts.made.is_empty() && posts.asked.is_empty());
+    }
+
+    #[test]
+    fn who_only_carries_a_record_does_not_end_the_wait_and_is_named_at_its_end() {
+        let (mut posts, now) = (Posts::default(), Instant::now());
+        let (confirmed, mut confirmed_answer) = made(&mut posts, 1, 5000);
+        let (carried, mut carried_answer) = made(&mut posts, 2, 5000);
+        let by = Delivery::Carried { by: vec!["Base".parse().unwrap()] };
+        for id in [confirmed, carried] {
+            posts.stored(id, now);
+            posts.came(id, &by);
+        }
+        posts.came(confirmed, &Delivery::Delivered { to: 0, of: 3 });
+        assert_eq!((delivery(&mut confirmed_answer), delivery(&mut carried_answer)), (None, None));
+        posts.came(confirmed, &Delivery::Delivered { to: 1, of: 3 });
+        assert_eq!(delivery(&mut confirmed_answer), Some(Delivery::Delivered { to: 1, of: 3 }));
+        posts.tick(now + Duration::from_secs(5));
+        assert_eq!(delivery(&mut carried_answer), Some(by));
     }
 
     #[test]

@@ -39,7 +39,6 @@ impl Driver {
         records: Vec<(Timestamp, RecordId)>,
     ) -> Result<(), RunError> {
         let ids: Vec<MessageId> = records.iter().map(|(_, id)| (*id).into()).collect();
-        ids.iter().for_each(|id| self.posts.sent(*id));
         self.tell_delivery(&group, ids);
         self.write(Job::Sent { group, records }).await
     }
@@ -50,6 +49,7 @@ impl Driver {
         for id in ids {
             let progress = self.state.progress(group, &id.into());
             let delivery = progress.as_ref().map_or(Delivery::Sent, Delivery::from);
+            self.posts.came(id, &delivery);
             match alike.iter_mut().find(|(other, _)| *other == delivery) {
                 Some((_, ids)) => ids.push(id),
                 None => alike.push((delivery, vec![id])),
