@@ -14,7 +14,12 @@ use unit::{CHIEF, Node, PATIENCE, Rank, Unit, poll_until, start_args};
 
 /// Starts a node without a screen, and waits for its socket.
 fn headless(unit: &Unit, name: &str) -> Node {
-    let mut args = start_args(&[]);
+    headless_dialling(unit, name, &[])
+}
+
+/// Starts such a node that dials others.
+fn headless_dialling(unit: &Unit, name: &str, dial: &[&str]) -> Node {
+    let mut args = start_args(dial);
     args.push("--headless");
     let node = Node::spawn(name, &mut unit.command(name, args));
     let up = || unit.run(name, ["status"]).status.success().then_some(());
@@ -91,6 +96,59 @@ fn a_sent_message_is_on_disk_when_send_has_ended_well() {
     assert_eq!(unit.run(CHIEF, ["status"]).status.code(), Some(1));
     // The socket that the killed node left is replaced.
     let _again = headless(&unit, CHIEF);
+}
+
+#[test]
+fn send_waits_for_a_reader_to_confirm_and_tells_carriers_apart() {
+    let unit = Unit::found();
+    unit.admit("Army1", Rank::Soldier("army"));
+    unit.admit("Army3", Rank::Leader("army"));
+    unit.admit("Base", Rank::Carrier);
+    let mut base = unit.start("Base", &[]);
+    let base = base.address();
+    let _army3 = headless_dialling(&unit, "Army3", &[&base]);
+    let in_reach = |count: usize| {
+        let met = || (unit.run_ok("Army3", ["peers"]).lines().count() == count + 1).then_some(());
+        poll_until(Instant::now() + PATIENCE, met).unwrap_or_else(|| panic!("not {count} in reach"));
+    };
+    in_reach(1);
+    let carried = unit.run_ok("Army3", ["send", "army", "anybody there?", "--wait", "5s"]);
+    assert!(carried.ends_with(": carried by Base, and no member that may read it has confirmed it yet\n"), "{carried}");
+
+    let _army1 = headless_dialling(&unit, "Army1", &[&base]);
+    in_reach(2);
+    let confirmed = unit.run_ok("Army3", ["send", "army", "now?", "--wait", "2m", "--order", "--priority"]);
+    assert!(confirmed.ends_with(": 1 of 2 members have it\n"), "{confirmed}");
+    let (_, page) = curl(&unit, "Army1", "'http://m/v1/messages?group=army'");
+    let told = &page["messages"][1];
+    assert_eq!(
+        (&told["text"], &told["order"], &told["precedence"]),
+        (&"now?".into(), &true.into(), &"priority".into())
+    );
+
+    let refused = unit.run("Army1", ["send", "army", "hurry", "--flash"]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    let both = unit.run("Army3", ["send", "army", "hurry", "--flash", "--priority"]);
+    assert_eq!(both.status.code(), Some(2), "{both:?}");
+}
+
+#[test]
+fn peers_tell_whose_messages_they_carry_and_which_roster_they_have() {
+    let unit = Unit::found();
+    unit.admit("Army1", Rank::Soldier("army"));
+    let mut army1 = unit.start_with("Army1", &[], &["--carry", "own"]);
+    let _node = headless_dialling(&unit, CHIEF, &[&army1.address()]);
+    let told = || {
+        let (_, answer) = curl(&unit, CHIEF, "http://m/v1/peers");
+        let peer = answer["peers"][0].clone();
+        (peer["carries"] == "own" && peer["roster_version"].is_u64()).then_some(peer)
+    };
+    let peer = poll_until(Instant::now() + PATIENCE, told).expect("what it carries");
+    let (_, status) = curl(&unit, CHIEF, "http://m/v1/status");
+    assert_eq!(status["roster"]["newest_of_peers"]["name"], "Army1", "{status}");
+    assert_eq!(status["roster"]["newest_of_peers"]["version"], peer["roster_version"], "{status}");
+    let table = unit.run_ok(CHIEF, ["peers"]);
+    assert!(table.lines().nth(1).is_some_and(|row| row.contains("army")), "{table}");
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! `muster peers`: the members that the running node is connected to.
 
 use clap::Args;
-use muster_roles::Timestamp;
+use muster_roles::{Role, Timestamp};
 
 use super::output::Output;
 use super::running::{ask, unexpected};
 use super::time;
 use crate::config::Settings;
-use crate::control::{Answer, Found, Peer, Request};
+use crate::control::{Answer, Carries, Found, Peer, Request};
 use crate::error::CommandError;
 
 /// List the members that the running node is connected to
@@ -23,12 +23,12 @@ pub(super) fn run(settings: &Settings, args: &PeersArgs, output: &mut Output) ->
     if args.json {
         return peers.iter().try_for_each(|peer| output.json(peer));
     }
-    let head = ["NAME", "ROLE", "SINCE", "CLOCK", "FOUND BY"].map(str::to_owned);
-    let rows: Vec<[String; 5]> = std::iter::once(head).chain(peers.iter().map(row)).collect();
+    let head = ["NAME", "ROLE", "SINCE", "CLOCK", "CARRIES", "FOUND BY"].map(str::to_owned);
+    let rows: Vec<[String; 6]> = std::iter::once(head).chain(peers.iter().map(row)).collect();
     output.columns(&rows)
 }
 
-fn row(peer: &Peer) -> [String; 5] {
+fn row(peer: &Peer) -> [String; 6] {
     let clock = match peer.clock_ahead_ms {
         None => "not known".to_owned(),
         Some(ahead) if ahead.unsigned_abs() < 1000 => "the same".to_owned(),
@@ -39,8 +39,20 @@ fn row(peer: &Peer) -> [String; 5] {
         peer.role.to_string(),
         time::local(Timestamp::from_ms(peer.since_ms)),
         clock,
+        carries(peer),
         found_by(peer),
     ]
+}
+
+/// Whose messages the peer carries: those of all groups, or those of the groups it may read.
+fn carries(peer: &Peer) -> String {
+    let groups = match (peer.carries, &peer.role) {
+        (None, _) => "not known",
+        (Some(Carries::All), _) | (_, Role::Carrier | Role::Commander) => "all groups",
+        (Some(Carries::Own), Role::Leader(troop)) => return format!("heads, {troop}"),
+        (Some(Carries::Own), Role::Soldier(troop)) => return troop.to_string(),
+    };
+    groups.to_owned()
 }
 
 fn found_by(peer: &Peer) -> String {

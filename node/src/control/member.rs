@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use muster_roles::{MemberName, Role};
 use serde::{Deserialize, Serialize};
 
+use crate::engine::policy::Carry;
+
 /// Somebody with a role in the unit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
@@ -47,6 +49,31 @@ pub struct Peer {
     pub clock_ahead_ms: Option<i64>,
     /// How this node found it; empty where it was the other that found this one.
     pub found: BTreeSet<Found>,
+    /// Whose messages its node stores and passes on; nothing where it has not told yet.
+    #[serde(default)]
+    pub carries: Option<Carries>,
+    /// Its roster's version; nothing where it has not told yet.
+    #[serde(default)]
+    pub roster_version: Option<u64>,
+}
+
+/// Whose messages a member's node stores and passes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Carries {
+    /// Every group's, whether its member may read them or not.
+    All,
+    /// Those of the groups that its member may read.
+    Own,
+}
+
+impl From<Carry> for Carries {
+    fn from(carry: Carry) -> Self {
+        match carry {
+            Carry::All => Self::All,
+            Carry::Own => Self::Own,
+        }
+    }
 }
 
 /// How a node came to know where a member is.

@@ -31,7 +31,7 @@ pub use event::{Event, Late};
 pub use export::{Export, Format};
 pub use manner::{About, Manner};
 pub use matrix::{Matrix, Receiver};
-pub use member::{Found, Member, Peer, Presence};
+pub use member::{Carries, Found, Member, Peer, Presence};
 pub(crate) use message::FROM_REMOVED;
 pub use message::{Delivery, Message, MessageId, Position, PositionError};
 pub use node::{
@@ -43,7 +43,7 @@ pub use profile::{GroupChoice, GroupState, Profile};
 pub use refusal::{Refusal, RefusalKind};
 pub use request::{Ask, Request, RequestId};
 pub use roster::{Change, Changed, JoinRequest};
-pub use status::{ClockState, RosterState, Status};
+pub use status::{ClockState, PeerRoster, RosterState, Status};
 
 /// Messages on a page that nobody has asked more of: a screenful.
 pub const PAGE_LEN: usize = 50;

@@ -50,6 +50,18 @@ pub struct RosterState {
     pub age_s: u64,
     /// Members in it.
     pub members: usize,
+    /// The newest that a connected member is known to have; nothing where none has told.
+    #[serde(default)]
+    pub newest_of_peers: Option<PeerRoster>,
+}
+
+/// The roster of a connected member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerRoster {
+    /// The roster's version.
+    pub version: u64,
+    /// Who has it.
+    pub name: MemberName,
 }
 
 /// The device's clock.

@@ -13,7 +13,7 @@ const CLOCK_TOLERANCE_MS: u64 = 60 * 1000;
 const MAX_AHEAD_MS: u64 = 5 * 60 * 1000;
 
 /// Every check of the device.
-pub(super) const CHECKS: &[Check] = &[home, space, node, clock, firewall];
+pub(super) const CHECKS: &[Check] = &[home, space, node, roster, clock, firewall];
 
 fn home(facts: &Facts) -> Vec<Finding> {
     let dir = facts.home.dir.display();
@@ -63,6 +63,25 @@ fn node(facts: &Facts) -> Vec<Finding> {
         found.push(Finding::problem("store", what, "make room on the disk, and see the log; then start the node anew"));
     }
     found
+}
+
+/// Whether a connected member has a newer roster than this node.
+fn roster(facts: &Facts) -> Vec<Finding> {
+    let NodeFacts::Running(status) = &facts.node else { return Vec::new() };
+    let own = status.roster.version;
+    match &status.roster.newest_of_peers {
+        Some(newest) if newest.version > own => {
+            let what = format!(
+                "this node's roster is version {own}, older than that of its peers: {} has version {}",
+                newest.name, newest.version
+            );
+            let advice =
+                "a newer roster comes by itself within moments; if this stays, see the log for why it was refused";
+            vec![Finding::problem("roster", what, advice)]
+        }
+        Some(_) => vec![Finding::good("roster", format!("version {own}, no peer has a newer one"))],
+        None => Vec::new(),
+    }
 }
 
 fn clock(facts: &Facts) -> Vec<Finding> {

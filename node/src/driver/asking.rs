@@ -7,7 +7,7 @@ use super::reading::{self, Opener, WeekOf, WriteOut};
 use super::{Done, Driver, RunError, wall_clock};
 use crate::control::{
     Answer, Call, ClockState, EXPORT_QUEUE_LEN, Event, Export, Exporting, GroupState, MAX_PAGE_LEN, Member, MessageId,
-    Order, Position, Printable, Profile, Refusal, RefusalKind, Reply, Request, RosterState, Status,
+    Order, Peer, Position, Printable, Profile, Refusal, RefusalKind, Reply, Request, RosterState, Status,
 };
 use crate::engine::draft::Draft;
 use crate::engine::io::{Input, PostError};
@@ -72,7 +72,7 @@ impl Driver {
             Request::Read { group, upto } => self.read(&group, upto),
             Request::Groups => Ok(Answer::Groups { groups: self.groups() }),
             Request::Members => Ok(Answer::Members { members: self.members() }),
-            Request::Peers => Ok(Answer::Peers { peers: self.reach.peers(self.state.roster()) }),
+            Request::Peers => Ok(Answer::Peers { peers: self.peers() }),
             Request::Status => self.status().map(|status| Answer::Status(Box::new(status))),
             Request::JoinRequests => Ok(Answer::JoinRequests { requests: self.join_requests() }),
             Request::Leave { patient } | Request::Shutdown { patient } => {
@@ -221,6 +221,10 @@ impl Driver {
         self.state.roster().members().iter().map(|member| self.describe(member)).collect()
     }
 
+    fn peers(&self) -> Vec<Peer> {
+        self.reach.peers(self.state.roster(), |member| self.state.carry_of(member))
+    }
+
     fn status(&self) -> Result<Status, Refusal> {
         let roster = self.state.roster();
         let Some(member) = roster.member(&self.me) else {
@@ -240,6 +244,7 @@ impl Driver {
                 issued_ms,
                 age_s: wall_clock().0.saturating_sub(issued_ms) / 1000,
                 members: roster.members().len(),
+                newest_of_peers: self.reach.newest_roster(roster),
             },
             connected: self.reach.len(),
             listening: self.addresses.clone(),

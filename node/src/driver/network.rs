@@ -42,6 +42,7 @@ impl Driver {
                 self.reach.clock(&member, theirs, ours);
                 self.feed(Input::Clock { member, theirs, ours }).await?;
             }
+            net::Event::RosterOf { member, version } => self.reach.roster_of(&member, version),
             net::Event::Places(places) => self.places.changed(places),
             net::Event::Slow(member) => self.feed(Input::Slow(member)).await?,
             net::Event::Join { ticket, key, ask } => self.feed(Input::Join { ticket, key, ask }).await?,

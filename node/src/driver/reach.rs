@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use muster_keys::PublicKey;
 use muster_roles::Roster;
 
-use crate::control::{Found, Member, Peer, Presence};
+use crate::control::{Carries, Found, Member, Peer, PeerRoster, Presence};
+use crate::engine::policy::Carry;
 use crate::engine::time::UnixMillis;
 
 /// What is known of a connected member.
@@ -14,6 +15,7 @@ struct Connected {
     since: UnixMillis,
     clock_ahead_ms: Option<i64>,
     found: BTreeSet<Found>,
+    roster_version: Option<u64>,
 }
 
 /// Which members are connected, and when others were last heard; bounded by the members there are.
@@ -25,7 +27,8 @@ pub(super) struct Reach {
 
 impl Reach {
     pub(super) fn up(&mut self, member: PublicKey, now: UnixMillis) {
-        self.connected.insert(member, Connected { since: now, clock_ahead_ms: None, found: BTreeSet::new() });
+        let (clock_ahead_ms, found, roster_version) = (None, BTreeSet::new(), None);
+        self.connected.insert(member, Connected { since: now, clock_ahead_ms, found, roster_version });
     }
 
     /// It is known how a connected member was found.
@@ -46,6 +49,21 @@ impl Reach {
             let ahead = i64::try_from(theirs.0).ok().zip(i64::try_from(ours.0).ok());
             connected.clock_ahead_ms = ahead.map(|(theirs, ours)| theirs.saturating_sub(ours));
         }
+    }
+
+    /// A member has told its roster's version.
+    pub(super) fn roster_of(&mut self, member: &PublicKey, version: u64) {
+        if let Some(connected) = self.connected.get_mut(member) {
+            connected.roster_version = Some(version);
+        }
+    }
+
+    /// Returns the highest version of a roster that a connected member has told, and the first who has it by name.
+    pub(super) fn newest_roster(&self, roster: &Roster) -> Option<PeerRoster> {
+        let versions = self.connected.iter().filter_map(|(key, connected)| {
+            Some(PeerRoster { version: connected.roster_version?, name: roster.member(key)?.name })
+        });
+        versions.min_by(|one, other| other.version.cmp(&one.version).then_with(|| one.name.cmp(&other.name)))
     }
 
     /// Forgets who is in the roster no more.
@@ -72,8 +90,8 @@ impl Reach {
         }
     }
 
-    /// Describes the connected members, in the order of their names.
-    pub(super) fn peers(&self, roster: &Roster) -> Vec<Peer> {
+    /// Describes the connected members, in the order of their names; `carry_of` tells whose messages a member carries.
+    pub(super) fn peers(&self, roster: &Roster, carry_of: impl Fn(&PublicKey) -> Option<Carry>) -> Vec<Peer> {
         let peer = |(key, connected): (&PublicKey, &Connected)| {
             let member = roster.member(key)?;
             Some(Peer {
@@ -83,6 +101,8 @@ impl Reach {
                 since_ms: connected.since.0,
                 clock_ahead_ms: connected.clock_ahead_ms,
                 found: connected.found.clone(),
+                carries: carry_of(key).map(Carries::from),
+                roster_version: connected.roster_version,
             })
         };
         let mut peers: Vec<Peer> = self.connected.iter().filter_map(peer).collect();

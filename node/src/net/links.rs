@@ -83,6 +83,8 @@ pub(crate) struct Note {
     pub(crate) fetches: u32,
     /// What its clock showed and what this device's showed then, until that is reported.
     pub(crate) clock: Option<(u64, u64)>,
+    /// Its roster's version, until that is reported.
+    pub(crate) version: Option<u64>,
     /// The last of the peers that it has been told of; the next hello goes on from there.
     pub(crate) told: Option<PeerId>,
 }

@@ -139,7 +139,7 @@ impl Task {
             return self.respond(channel, Response::Refused);
         };
         self.take_note(peer, connection, hello, admit);
-        self.note_clock(peer, key, hello.clock_ms, clock::unix_ms());
+        self.note_state(peer, key, hello, clock::unix_ms());
         let admitted = admit && self.attach(connection, false);
         let response = Response::Hello { hello: self.introduction(peer), admitted };
         match self.links.get(connection).map(|link| link.stage) {
@@ -188,7 +188,7 @@ impl Task {
                     return self.refuse(peer, connection);
                 };
                 self.take_note(peer, connection, &hello, admit);
-                self.note_clock(peer, key, hello.clock_ms, clock::middle_of(asked));
+                self.note_state(peer, key, &hello, clock::middle_of(asked));
                 if admit && admitted {
                     self.attach(connection, true);
                 }
@@ -248,22 +248,26 @@ impl Task {
         }
     }
 
-    /// Keeps what a peer's clock showed, uncorrected as it is told, beside what this device's showed then; reports it once
-    /// the peer is a member that gossip flows to.
-    fn note_clock(&mut self, peer: PeerId, key: PublicKey, theirs_ms: u64, ours_ms: u64) {
+    /// Keeps a peer's roster's version, and what its clock showed, uncorrected as it is told, beside what this device's
+    /// showed then; reports both once the peer is a member that gossip flows to.
+    fn note_state(&mut self, peer: PeerId, key: PublicKey, hello: &Hello, ours_ms: u64) {
         if let Some(note) = self.links.note_mut(&peer) {
-            note.clock = Some((theirs_ms, ours_ms));
+            note.clock = Some((hello.clock_ms, ours_ms));
+            note.version = Some(hello.roster_version);
         }
-        self.tell_clock(peer, key);
+        self.tell_state(peer, key);
     }
 
-    fn tell_clock(&mut self, peer: PeerId, member: PublicKey) {
+    fn tell_state(&mut self, peer: PeerId, member: PublicKey) {
         if !self.links.is_speaking(peer) {
             return;
         }
         let clock = self.links.note_mut(&peer).and_then(|note| note.clock.take());
         if let Some((theirs_ms, ours_ms)) = clock {
             self.reports.tell(Event::Clock { member, theirs_ms, ours_ms });
+        }
+        if let Some(version) = self.links.note_mut(&peer).and_then(|note| note.version.take()) {
+            self.reports.tell(Event::RosterOf { member, version });
         }
     }
 
@@ -287,7 +291,7 @@ impl Task {
             tracing::info!(peer = %Named(&peer), "member connected");
             self.reports.member(key, true);
             self.tell_found(peer, key);
-            self.tell_clock(peer, key);
+            self.tell_state(peer, key);
             // Of several that came at the same moment none has been told of the others yet.
             if self.known_to_others(peer).next().is_some() {
                 self.say_hello(peer);

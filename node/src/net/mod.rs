@@ -142,6 +142,13 @@ pub enum Event {
         /// What this device's clock showed then, as nearly as it is known: in the middle of the round trip.
         ours_ms: u64,
     },
+    /// A connected member has told its roster's version.
+    RosterOf {
+        /// The member.
+        member: PublicKey,
+        /// The version.
+        version: u64,
+    },
     /// Where members can be reached has changed: all the places that are worth remembering, those met last first.
     Places(Vec<Place>),
     /// Gossip to this member was dropped: it does not take it fast enough.

@@ -218,6 +218,7 @@ async fn drive(mut events: mpsc::Receiver<Event>, commands: mpsc::Sender<Command
             Event::Clock { member, theirs_ms, ours_ms } => {
                 log.write(|seen| seen.clocks.push((member, theirs_ms, ours_ms)));
             }
+            Event::RosterOf { .. } => {}
             Event::Documents(documents) => {
                 let mut roster = Roster::clone(log.seen.lock().unwrap().roster.as_ref().unwrap());
                 let mut changed = false;

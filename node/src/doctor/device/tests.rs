@@ -3,7 +3,7 @@
 use super::super::Level;
 use super::super::facts::Firewall;
 use super::*;
-use crate::control::{ClockState, Status};
+use crate::control::{ClockState, PeerRoster, Status};
 
 const HOUR_MS: u64 = 60 * 60 * 1000;
 
@@ -47,6 +47,22 @@ fn little_space_is_a_problem_and_enough_or_unknown_is_none() {
     assert!(problem(space, &with(Some(LITTLE_SPACE - 1))).0.starts_with("63 MiB are left"));
     assert_eq!(space(&with(Some(LITTLE_SPACE))), []);
     assert_eq!(space(&with(None)), []);
+}
+
+#[test]
+fn a_roster_older_than_that_of_a_peer_is_a_problem_and_any_other_is_none() {
+    let met = |version: u64| {
+        running(|status| {
+            let newest = PeerRoster { version, name: "Chief".parse().unwrap() };
+            status.roster.newest_of_peers = Some(newest);
+        })
+    };
+    let (what, _) = problem(roster, &met(8));
+    assert_eq!(what, "this node's roster is version 7, older than that of its peers: Chief has version 8");
+    for version in [6, 7] {
+        assert_eq!(roster(&met(version)), [Finding::good("roster", "version 7, no peer has a newer one")]);
+    }
+    assert_eq!(roster(&running(|_| {})), []);
 }
 
 #[test]
