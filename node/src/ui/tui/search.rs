@@ -4,9 +4,30 @@ use std::ops::Range;
 
 use super::timeline::{Item, Key, Timeline};
 
+/// The letters of a pattern in lower case.
+fn lower(pattern: &str) -> Vec<char> {
+    pattern.chars().flat_map(char::to_lowercase).collect()
+}
+
+/// Tells whether a text holds these letters, whatever their case there; a search goes through all messages in view with
+/// it, so it keeps nothing of them.
+fn is_in(text: &str, wanted: &[char]) -> bool {
+    let Some((first, others)) = wanted.split_first() else { return false };
+    let mut letters = text.chars().flat_map(char::to_lowercase);
+    loop {
+        match letters.next() {
+            None => return false,
+            Some(letter) if letter == *first && letters.clone().take(others.len()).eq(others.iter().copied()) => {
+                return true;
+            }
+            Some(_) => {}
+        }
+    }
+}
+
 /// Returns where a pattern stands in a text, in bytes, without regard to case; matches do not overlap.
 pub(super) fn matches(text: &str, pattern: &str) -> Vec<Range<usize>> {
-    let wanted: Vec<char> = pattern.chars().flat_map(char::to_lowercase).collect();
+    let wanted = lower(pattern);
     if wanted.is_empty() {
         return Vec::new();
     }
@@ -27,18 +48,17 @@ pub(super) fn matches(text: &str, pattern: &str) -> Vec<Range<usize>> {
 }
 
 /// Tells whether a message holds the pattern, in its text or as its author's name.
-fn holds(item: &Item, pattern: &str) -> bool {
+fn holds(item: &Item, wanted: &[char]) -> bool {
     match item {
-        Item::Said(said) => {
-            !matches(said.text.as_str(), pattern).is_empty() || !matches(said.author.as_str(), pattern).is_empty()
-        }
+        Item::Said(said) => is_in(said.text.as_str(), wanted) || is_in(said.author.as_str(), wanted),
         Item::Note(..) => false,
     }
 }
 
 /// Finds the nearest message before one that holds the pattern; from the newest where none is given.
 pub(super) fn older(timeline: &Timeline, pattern: &str, from: Option<&Key>) -> Option<Key> {
-    let found = |(_, item): &(&Key, &Item)| holds(item, pattern);
+    let wanted = lower(pattern);
+    let found = |(_, item): &(&Key, &Item)| holds(item, &wanted);
     match from {
         Some(from) => timeline.before(from).find(found),
         None => timeline.iter().rev().find(found),
@@ -48,7 +68,8 @@ pub(super) fn older(timeline: &Timeline, pattern: &str, from: Option<&Key>) -> O
 
 /// Finds the nearest message after one that holds the pattern.
 pub(super) fn newer(timeline: &Timeline, pattern: &str, from: &Key) -> Option<Key> {
-    timeline.after(from).find(|(_, item)| holds(item, pattern)).map(|(key, _)| *key)
+    let wanted = lower(pattern);
+    timeline.after(from).find(|(_, item)| holds(item, &wanted)).map(|(key, _)| *key)
 }
 
 #[cfg(test)]
@@ -65,6 +86,16 @@ mod tests {
         assert_eq!(found("Dawn, dawn and DAWN", "dawn"), ["Dawn", "dawn", "DAWN"]);
         assert_eq!(found("ПРИВЕТ", "привет"), ["ПРИВЕТ"]);
         assert_eq!(found("İstanbul", "i"), ["İ"]);
+    }
+
+    #[test]
+    fn a_text_holds_a_pattern_where_a_match_of_it_stands() {
+        let texts = ["", "a", "aab", "Dawn, dawn", "İstanbul", "ПРИВЕТ", "ababac", "first\nsecond"];
+        let patterns = ["", "a", "AB", "dawn", "i", "привет", "abac", "t\ns", "no such text"];
+        for (text, pattern) in texts.iter().flat_map(|text| patterns.map(|pattern| (text, pattern))) {
+            let stands = !matches(text, pattern).is_empty();
+            assert_eq!(is_in(text, &lower(pattern)), stands, "{pattern:?} in {text:?}");
+        }
     }
 
     #[test]
