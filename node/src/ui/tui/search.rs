@@ -13,6 +13,11 @@ fn lower(pattern: &str) -> Vec<char> {
 /// it, so it keeps nothing of them.
 fn is_in(text: &str, wanted: &[char]) -> bool {
     let Some((first, others)) = wanted.split_first() else { return false };
+    if text.is_ascii() {
+        let is_here =
+            |here: &[u8]| here.iter().map(|byte| char::from(byte.to_ascii_lowercase())).eq(wanted.iter().copied());
+        return text.as_bytes().windows(wanted.len()).any(is_here);
+    }
     let mut letters = text.chars().flat_map(char::to_lowercase);
     loop {
         match letters.next() {
