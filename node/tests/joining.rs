@@ -1,6 +1,7 @@
 //! New devices that ask to be let in: real nodes, as processes on loopback, and a device in the middle.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+#![allow(clippy::print_stderr, reason = "what it took is worth a look")]
 
 mod joining {
     pub(crate) mod middle;

@@ -1,6 +1,7 @@
 //! The roster changes while the nodes run: real nodes, as processes on loopback.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::print_stderr)]
+#![allow(clippy::print_stdout, reason = "what it took is worth a look")]
 
 mod unit;
 

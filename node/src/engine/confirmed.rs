@@ -31,7 +31,7 @@ pub struct KeyPrefix(Vec<u8>);
 impl KeyPrefix {
     /// Returns the shortest front of a key that is no other's; the longest there is where none is.
     #[must_use]
-    pub fn of<'a>(key: &PublicKey, others: impl Iterator<Item = &'a PublicKey> + Clone) -> Self {
+    pub fn of<'a>(key: &PublicKey, others: &(impl Iterator<Item = &'a PublicKey> + Clone)) -> Self {
         let front = |len: usize| key.as_bytes().get(..len).unwrap_or_default();
         let is_unique =
             |len: &usize| !others.clone().any(|other| other != key && other.as_bytes().starts_with(front(*len)));
@@ -182,7 +182,7 @@ mod tests {
     }
 
     fn prefix(seed: u8) -> KeyPrefix {
-        KeyPrefix::of(&key(seed), std::iter::empty())
+        KeyPrefix::of(&key(seed), &std::iter::empty())
     }
 
     fn confirmed(received: impl IntoIterator<Item = (u8, Vec<(u64, u64)>)>) -> Confirmed {
@@ -210,8 +210,8 @@ mod tests {
     #[test]
     fn a_prefix_grows_until_it_is_nobody_elses() {
         let mine = key(1);
-        assert_eq!(KeyPrefix::of(&mine, [key(2)].iter()).0.len(), 2);
-        assert_eq!(KeyPrefix::of(&mine, [mine].iter()).0.len(), 2, "one's own key is no other");
+        assert_eq!(KeyPrefix::of(&mine, &[key(2)].iter()).0.len(), 2);
+        assert_eq!(KeyPrefix::of(&mine, &[mine].iter()).0.len(), 2, "one's own key is no other");
         let prefix = KeyPrefix(mine.as_bytes().get(..5).unwrap().to_vec());
         assert!(prefix.matches(&mine) && !prefix.matches(&key(2)));
     }

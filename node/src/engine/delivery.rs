@@ -222,6 +222,6 @@ mod tests {
         for seq in 0..600 {
             deliveries.follow(&frame(seq, Kind::Text), [member(2)].into());
         }
-        assert_eq!(deliveries.groups[&army()].len(), MAX_FOLLOWED);
+        assert_eq!(deliveries.groups.get(&army()).unwrap().len(), MAX_FOLLOWED);
     }
 }

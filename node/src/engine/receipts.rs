@@ -230,7 +230,7 @@ impl Pending {
             let taken = runs.take_newest(room.min(MAX_AUTHOR_RUNS));
             room -= taken.len();
             if !taken.is_empty() {
-                confirmed.received.insert(KeyPrefix::of(author, members.iter()), taken);
+                confirmed.received.insert(KeyPrefix::of(author, &members.iter()), taken);
             }
         }
         self.received.retain(|_, runs| !runs.is_empty());
@@ -335,7 +335,7 @@ mod tests {
         assert!(receipts.take_along(&army(), &[author(1)], at(5000)).is_empty());
         let mut confirmed = Runs::default();
         [(1, 2), (4, 4)].iter().for_each(|(first, last)| confirmed.insert(Run { first: *first, last: *last }));
-        let prefix = KeyPrefix::of(&author(1), std::iter::empty());
+        let prefix = KeyPrefix::of(&author(1), &std::iter::empty());
         let told = Told { confirmed: [(prefix, confirmed)].into(), count: 7, ..Told::default() };
         receipts.recall(&army(), told, false, at(5000));
         assert_eq!(receipts.due(at(7000), |_| 9), [army()]);

@@ -168,7 +168,7 @@ fn the_rivals_of_an_epoch_are_bounded() {
     let mut roster = brigade();
     for n in 0..100 {
         let rival = rekey(&brigade(), &identity("Army1"), minutes(2 + n)).unwrap();
-        drop(roster.accept(&rival[0], minutes(200)));
+        drop(roster.accept(rival.first().unwrap(), minutes(200)));
     }
     let documents = remove_member(&brigade(), &identity("Chief"), "Army2", minutes(1)).unwrap();
     take(&mut roster, &documents, minutes(200));
