@@ -8,7 +8,7 @@ mod unit;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use unit::{CHIEF, Node, Rank, Unit};
+use unit::{CHIEF, Node, PATIENCE, Rank, Unit, poll_until};
 
 /// A commander, and others that dial it, once each is connected to all the others.
 fn running(unit: &Unit, names: &[&str]) -> (Node, Vec<Node>) {
@@ -131,12 +131,11 @@ fn two_deputies_replace_a_lost_commander_while_their_nodes_run_and_all_members_f
     assert!(proposed.starts_with("Nothing is changed yet: 1 more signature of the new authority"), "{proposed}");
     let signed = unit.run_ok("Army1", ["roster", "sign", &council, "--yes"]);
     assert!(signed.ends_with("in force here.\n3 members in reach were told at once.\n"), "{signed}");
-    others[1].expect_start("-- new roster: version ");
-    let shown = unit.run_ok("Navy1", ["authority", "show"]);
-    assert!(shown.starts_with("2 of 3 must sign\n"), "{shown}");
+    let shown = || unit.run_ok("Navy1", ["authority", "show"]).starts_with("2 of 3 must sign\n").then_some(());
+    poll_until(Instant::now() + PATIENCE, shown).expect("Navy1's node has taken it in");
     // What the commander alone could do until now is written down for another to sign.
     let rekey = file("rekey.proposal");
-    let proposed = unit.run_ok(CHIEF, ["rekey", "--proposal", &rekey]);
+    let proposed = unit.run_ok(CHIEF, ["rekey"]);
     assert!(proposed.starts_with("Nothing is changed yet: 1 more signature is needed"), "{proposed}");
     chief.kill();
 
@@ -167,6 +166,31 @@ fn two_deputies_replace_a_lost_commander_while_their_nodes_run_and_all_members_f
     others[2].expect("[army] Army1: we go on");
     let stale = unit.run("Army1", ["roster", "sign", &rekey, "--yes"]);
     assert!(!stale.status.success(), "the former authority's proposal is worth nothing");
+}
+
+#[test]
+fn a_chat_that_is_told_twice_to_wipe_destroys_the_home_at_once() {
+    let unit = Unit::found();
+    for name in ["Army1", "Army2"] {
+        unit.admit(name, Rank::Soldier("army"));
+    }
+    let (_chief, mut others) = running(&unit, &["Army1", "Army2"]);
+    others[0].say("gone in a moment");
+    others[1].expect("[army] Army1: gone in a moment");
+    others[0].say(":wipe");
+    others[0].expect("-- refused: this would destroy the key, the roster and every message on this device, for good");
+    assert!(unit.home("Army1").join("role.key").exists());
+    others[0].say(":wipe :wipe");
+    assert!(others[0].wait_end().success(), "{}", others[0].transcript());
+    assert!(!unit.home("Army1").exists());
+
+    // From a chat of its own on a node without a screen.
+    let mut chat = Node::spawn("Army2", &mut unit.command("Army2", ["chat", "--plain"]));
+    chat.expect_start("-- Army2 of 1st Brigade");
+    chat.say(":wipe :wipe");
+    chat.wait_end();
+    assert!(others[1].wait_end().success(), "{}", others[1].transcript());
+    assert!(!unit.home("Army2").exists());
 }
 
 /// Nodes that hear of the removal that is timed.

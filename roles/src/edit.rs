@@ -24,7 +24,7 @@ use crate::roster::Roster;
 use crate::signed::{self, Payload};
 use crate::timestamp::Timestamp;
 
-pub use ageing::{EPOCH_MS, due_rekey};
+pub use ageing::{EPOCH_MS, due_rekey, overdue_groups};
 
 /// A change to a unit.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -38,7 +38,9 @@ pub use document::{
     Charter, Leader, MAX_MEMBERS_PER_DOCUMENT, MAX_TROOPS, Person, RESERVED_LETTERS, SealedKey, SealedKeyring, Sheet,
     TroopDef,
 };
-pub use edit::{EPOCH_MS, Edit, NewAuthority, add_member, draft, due_rekey, found, propose, rekey, remove_member};
+pub use edit::{
+    EPOCH_MS, Edit, NewAuthority, add_member, draft, due_rekey, found, overdue_groups, propose, rekey, remove_member,
+};
 pub use error::{DecodeError, EditError, InvalidDocument, NameError, ProposalError, Refusal, RosterError};
 pub use join::{Admitting, BrokenCommitment, Commitment, JoinNonce, JoinWords, Joining};
 pub use keyring::{Keyring, MAX_KEYS_AN_EPOCH};

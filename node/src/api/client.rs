@@ -169,6 +169,10 @@ impl Client {
                 self.json::<Nothing>(Asked::post("/v1/shutdown", &json!({ "patient": patient }))).await?;
                 Answer::Done
             }
+            Request::Wipe => {
+                self.json::<Nothing>(Asked::post("/v1/wipe", &json!({ "wipe": true }))).await?;
+                Answer::Done
+            }
             Request::Leave { .. } => Answer::Done,
             Request::Export { .. } => {
                 let refusal = Refusal::new(RefusalKind::Invalid, "a node is not asked for files by its socket");

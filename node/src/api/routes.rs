@@ -46,6 +46,7 @@ pub(super) fn routes(node: Node) -> Router {
         .route("/v1/read", post(read))
         .route("/v1/roster", post(change).layer(DefaultBodyLimit::max(MAX_CHANGE_LEN)))
         .route("/v1/shutdown", post(shutdown))
+        .route("/v1/wipe", post(wipe))
         .route("/v1/export", get(export))
         .route("/v1/events", get(events))
         .fallback(|| async { Refused::from(Refusal::new(RefusalKind::Unknown, "there is no such thing to ask for")) })
@@ -126,6 +127,20 @@ async fn shutdown(node: State<Node>, body: Result<Bytes, BytesRejection>) -> Out
     let is_empty = body.as_ref().is_ok_and(Bytes::is_empty);
     let Shutdown { patient } = if is_empty { Shutdown::default() } else { json(body)? };
     ask(node, Request::Shutdown { patient }).await
+}
+
+/// What has to be said in so many words, so that no request gone astray destroys a home.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wipe {
+    wipe: bool,
+}
+
+async fn wipe(node: State<Node>, body: Result<Bytes, BytesRejection>) -> Outcome {
+    match json(body)? {
+        Wipe { wipe: true } => ask(node, Request::Wipe).await,
+        Wipe { wipe: false } => Err(Refusal::new(RefusalKind::Invalid, "nothing is wiped").into()),
+    }
 }
 
 async fn export(

@@ -101,7 +101,7 @@ async fn answer_all(client: Client, mut asks: mpsc::Receiver<Ask>, answers: mpsc
             request => client.ask(request).await.map_err(refusal),
         };
         // Who ends the node leaves by that.
-        let is_last = matches!(request, Request::Shutdown { .. }) && outcome.is_ok();
+        let is_last = matches!(request, Request::Shutdown { .. } | Request::Wipe) && outcome.is_ok();
         if answers.send(answered(id, outcome)).await.is_err() || is_last {
             return;
         }

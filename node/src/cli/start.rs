@@ -16,7 +16,7 @@ use crate::api::{self, Listener};
 use crate::config::Settings;
 use crate::control::{Event, Node, SCREEN_QUEUE_LEN, Told, attend};
 use crate::disk::Disk;
-use crate::driver::{self, Parts};
+use crate::driver::{self, Ended, Parts};
 use crate::error::{CommandError, Kind};
 use crate::home::{Locking, Opened};
 use crate::log::{self, LogTo};
@@ -88,7 +88,7 @@ pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandErr
     let log_to = if is_attended { LogTo::File(&home.log_path()) } else { LogTo::Stderr };
     log::init(log_to, &settings.log_level)?;
     let disk = Disk::open(&home.database_path())?;
-    let Opened { identity, roster, member, lock: _lock } = opened;
+    let Opened { identity, roster, member, lock } = opened;
     tracing::info!(member = %member.name, unit = %roster.unit().words(), version = roster.version(), "node starts");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -105,7 +105,7 @@ pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandErr
         let (stop_tx, stop) = watch::channel(false);
         let export_folders = vec![PathBuf::from("."), home.dir().to_owned()];
         let socket = home.socket_path();
-        let kept_in = home.clone();
+        let (kept_in, to_wipe) = (home.clone(), home.clone());
         let keep_roster = Box::new(move |roster: &Roster| kept_in.write_roster(roster));
         let keep_places = Box::new(move |places: &[Place]| home.write_places(places));
         let ended_by = tokio::spawn(end_when_told(stop_tx));
@@ -134,6 +134,11 @@ pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandErr
             stop,
         })
         .await;
+        // Before anything else is waited for; the screens hear of the end meanwhile.
+        let wiped = match (&ran, lock) {
+            (Ok(Ended::ToBeWiped), Some(lock)) => to_wipe.wipe(lock).map(drop),
+            _ => Ok(()),
+        };
         ended_by.abort();
         ending.send_replace(true);
         if let Some(served) = served {
@@ -141,6 +146,7 @@ pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandErr
             drop(served.await);
         }
         let shown = shown.await;
+        wiped?;
         ran.map_err(|error| CommandError::from_error(Kind::Failed, &error))?;
         match shown {
             Ok(Ok(())) => Ok(()),

@@ -87,6 +87,11 @@ pub enum Notice {
         /// What is lost, a line for each thing.
         lost: Printable,
     },
+    /// The keys of groups are over a day old, and it takes more signatures than this member's to replace them.
+    KeysOld {
+        /// Whose keys.
+        groups: Vec<GroupId>,
+    },
     /// A commit failed: nothing more is accepted.
     StoreFailed,
     /// This device's clock is off; messages are stamped with the unit's time instead.
@@ -117,6 +122,7 @@ impl From<io::Notice> for Notice {
             io::Notice::JoinAsked(request) => Self::JoinAsked(request.into()),
             io::Notice::NoLongerMember { by, at } => Self::NoLongerMember { by, at },
             io::Notice::Clash(clash) => Self::Clash { lost: Printable::new(&clash.to_string().replace('\n', "; ")) },
+            io::Notice::KeysOld { groups } => Self::KeysOld { groups },
             io::Notice::OrderWaits { group, giver } => Self::OrderWaits { group, giver },
             io::Notice::OrderUnanswered { group, missing } => Self::OrderUnanswered { group, missing },
             io::Notice::StoreFailed => Self::StoreFailed,

@@ -90,4 +90,6 @@ pub enum Request {
         /// Wait a few seconds too until what was posted has reached somebody.
         patient: bool,
     },
+    /// End the node at once, and destroy its home: the key, the roster with the group keys, and the messages.
+    Wipe,
 }

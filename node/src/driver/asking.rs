@@ -42,6 +42,10 @@ impl Driver {
                 self.leave(false);
                 give(reply, Ok(Answer::Done));
             }
+            Call::Ask { request: Request::Wipe, reply } => {
+                self.leave_nothing();
+                give(reply, Ok(Answer::Done));
+            }
             Call::Ask { reply, .. } => give(reply, Err(Refusal::ending())),
             Call::Listen { reply, .. } => give(reply, Err(Refusal::ending())),
             Call::Export { reply, .. } => give(reply, Err(Refusal::ending())),
@@ -77,6 +81,10 @@ impl Driver {
             Request::JoinRequests => Ok(Answer::JoinRequests { requests: self.join_requests() }),
             Request::Leave { patient } | Request::Shutdown { patient } => {
                 self.leave(patient);
+                Ok(Answer::Done)
+            }
+            Request::Wipe => {
+                self.leave_nothing();
                 Ok(Answer::Done)
             }
             Request::Post { .. } | Request::Change(_) => {

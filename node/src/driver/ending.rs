@@ -38,10 +38,25 @@ impl Phase {
     }
 }
 
+/// How a node has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// All that was taken in is on disk.
+    Stored,
+    /// Somebody who uses it wants its home destroyed: nothing was waited for.
+    ToBeWiped,
+}
+
 impl Driver {
     pub(super) fn leave(&mut self, patient: bool) {
         let limit = if patient { PATIENCE } else { ENDING_LIMIT };
         self.phase = Phase::Leaving { until: Instant::now() + limit, patient };
+    }
+
+    /// Ends without waiting for anything: the home is to be destroyed.
+    pub(super) fn leave_nothing(&mut self) {
+        self.ended = Ended::ToBeWiped;
+        self.phase = Phase::Over;
     }
 
     pub(super) fn has_left(&self) -> bool {
@@ -57,15 +72,9 @@ impl Driver {
 
     /// Ends what runs beside the loop: the store first, so that all that was taken in is on disk.
     pub(super) async fn end(mut self) {
-        let effects = self.state.report_sent();
-        let noted = match self.carry_out(effects).await {
-            Ok(()) => self.note_seen().await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = noted {
-            tracing::warn!(%error, "what has been sent and seen could not be noted");
+        if self.ended == Ended::Stored {
+            self.note_all().await;
         }
-        self.places.save(Instant::now());
         let Self { writer, net, mut hub, posts, changes, .. } = self;
         if timeout(ENDING_LIMIT, writer.finish()).await.is_err() {
             tracing::error!("the store did not end in time");
@@ -81,5 +90,17 @@ impl Driver {
             tracing::error!("the network side did not end in time");
         }
         hub.tell(Event::Closed, Instant::now());
+    }
+
+    async fn note_all(&mut self) {
+        let effects = self.state.report_sent();
+        let noted = match self.carry_out(effects).await {
+            Ok(()) => self.note_seen().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = noted {
+            tracing::warn!(%error, "what has been sent and seen could not be noted");
+        }
+        self.places.save(Instant::now());
     }
 }

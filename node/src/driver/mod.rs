@@ -25,6 +25,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use self::changes::Changes;
+pub use self::ending::Ended;
 use self::ending::Phase;
 use self::hub::Hub;
 pub use self::places::KeepPlaces;
@@ -122,6 +123,7 @@ struct Driver {
     /// By how much the device's clock is off, if it is.
     clock_off_ms: Option<i64>,
     phase: Phase,
+    ended: Ended,
     export_folders: Vec<PathBuf>,
     /// Pages and exports that are being read.
     reads: usize,
@@ -149,7 +151,7 @@ enum Done {
 ///
 /// # Errors
 /// [`RunError`] says what failed; all that was acknowledged is stored in any case.
-pub async fn run(parts: Parts) -> Result<(), RunError> {
+pub async fn run(parts: Parts) -> Result<Ended, RunError> {
     let Parts { identity, roster, carry, is_discreet, disk, net, keep_roster, keep_places, export_folders, .. } = parts;
     let (mut calls, mut stop) = (parts.calls, parts.stop);
     let me = identity.public();
@@ -177,6 +179,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
         addresses: Vec::new(),
         clock_off_ms: None,
         phase: Phase::Running,
+        ended: Ended::Stored,
         export_folders,
         reads: 0,
         saves: 0,
@@ -187,8 +190,13 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     driver.carry_out(effects).await?;
     let result = driver.turn(&mut calls, &mut stop).await;
     drop(calls);
+    let ended = driver.ended;
     driver.end().await;
-    result
+    match ended {
+        Ended::Stored => result.map(|()| ended),
+        // A store that fails is no reason to leave the home as it is.
+        Ended::ToBeWiped => Ok(ended),
+    }
 }
 
 impl Driver {

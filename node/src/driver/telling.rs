@@ -101,6 +101,7 @@ impl Driver {
             Notice::Removed { name, by, .. } => tracing::info!(%name, ?by, "member removed"),
             Notice::JoinAsked(request) => tracing::info!(name = %request.name, key = %request.key, "asks to join"),
             Notice::Clash(clash) => tracing::warn!(%clash, "two have changed the roster apart"),
+            Notice::KeysOld { groups } => tracing::warn!(?groups, "keys are old, and several must sign new ones"),
             Notice::NoLongerMember { by, .. } => tracing::warn!(?by, "this member is not in the roster any more"),
             Notice::OrderWaits { group, giver } => tracing::info!(%group, %giver, "an order waits for an answer"),
             Notice::OrderUnanswered { group, missing } => {

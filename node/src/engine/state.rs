@@ -101,6 +101,8 @@ pub struct State {
     changes: Changes,
     /// When it was last looked for epochs that are old.
     aged: Option<UnixMillis>,
+    /// When this member was last told of keys that it cannot replace alone.
+    told_old_keys: Option<UnixMillis>,
     /// Devices that ask to join.
     requests: Requests,
     carry: Carry,
@@ -164,6 +166,7 @@ impl State {
             early_documents: Vec::new(),
             changes: Changes::default(),
             aged: None,
+            told_old_keys: None,
             requests: Requests::default(),
             carry: boot.carry,
             carried: Carried::new(boot.quota_bytes, boot.floor),
@@ -390,6 +393,7 @@ impl State {
             effects.extend(self.on_documents(documents, now));
         }
         effects.extend(self.end_old_epochs(now));
+        effects.extend(self.tell_old_keys(now));
         if self.requests.expire(now) {
             effects.push(Effect::JoinRequests(self.requests.list(now)));
         }

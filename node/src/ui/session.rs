@@ -180,7 +180,7 @@ impl Session {
         for output in outputs {
             match output {
                 Output::Ask(Ask { request: Request::Leave { patient }, .. }) => self.leave(patient),
-                Output::Ask(ask @ Ask { request: Request::Shutdown { .. }, .. }) => self.leave_by(ask),
+                Output::Ask(ask @ Ask { request: Request::Shutdown { .. } | Request::Wipe, .. }) => self.leave_by(ask),
                 Output::Ask(ask) => self.ask(ask),
                 Output::Print(line) => self.print(&line),
             }

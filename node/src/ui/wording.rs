@@ -118,6 +118,11 @@ pub(super) fn notice(notice: &Notice, open: Option<&GroupId>) -> String {
             request.name, request.words, request.name
         ),
         Notice::Clash { lost } => format!("two have changed the roster without knowing of each other: {lost}"),
+        Notice::KeysOld { groups } => format!(
+            "the keys of {} are over a day old, and it takes more than your signature to replace them: `muster rekey`, \
+             then `muster roster sign` on another's device",
+            groups.iter().map(GroupId::as_str).collect::<Vec<_>>().join(", ")
+        ),
         Notice::NoLongerMember { by, at } => format!(
             "you were removed from the unit{}{}: what you write is accepted nowhere",
             signed_by(by),

@@ -29,7 +29,7 @@ const HOUR_MS: u64 = 60 * 60 * 1_000;
 /// has not happened; that of `heads`, and of a troop without a leader, by the authority at once. Where an
 /// authority has several keys of which one is enough, they take turns, an hour apart, and another begins
 /// with every epoch. Where it takes several signatures nobody can do it alone, and `heads` keeps its epoch
-/// until `muster rekey` is signed.
+/// until `muster rekey` is signed; [`overdue_groups`] says that it is time.
 ///
 /// To be asked now and then, every few minutes or so; it costs little while nothing is due.
 ///
@@ -69,6 +69,21 @@ pub fn due_rekey(roster: &Roster, signer: &Identity, now: Timestamp) -> Result<O
     };
     let payloads = Editor::new(roster, signer, right, now).rekey(due)?;
     Ok(Some(Proposal::begin(payloads, signer)?.into_documents()))
+}
+
+/// The groups whose epoch is old and is not ended by itself, as it takes several signatures of the authority.
+///
+/// That is so 24 hours after it began, and four hours later for a troop whose leader could have ended it.
+pub fn overdue_groups(roster: &Roster, now: Timestamp) -> Vec<GroupId> {
+    if roster.charter().authority().threshold() <= 1 {
+        return Vec::new();
+    }
+    let is_old = |group: &&GroupId| {
+        let patience_ms = if roster.charter().leader_of(group).is_some() { LEADERS_TURN_MS } else { 0 };
+        let keyring = roster.sealed_keyring(group);
+        keyring.is_some_and(|keyring| keyring.since().plus_ms(EPOCH_MS + patience_ms) <= now)
+    };
+    roster.groups().filter(is_old).cloned().collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use muster_keys::PublicKey;
-use muster_roles::{Accepted, Member, MemberName, Refusal, Role, Roster, Signer};
+use muster_roles::{Accepted, EPOCH_MS, Member, MemberName, Refusal, Role, Roster, Signer, overdue_groups};
 
 use super::{MAX_EARLY_DOCUMENTS, State};
 use crate::engine::change::{Change, ChangeError, Wanted};
@@ -78,6 +78,20 @@ impl State {
         }
         self.aged = Some(now);
         self.on_change(None, Change::RekeyDue, now)
+    }
+
+    /// Says once a day which keys are old, to those whose signatures it takes to replace them.
+    pub(super) fn tell_old_keys(&mut self, now: UnixMillis) -> Option<Effect> {
+        let told = self.told_old_keys.is_some_and(|last| now.0.abs_diff(last.0) < EPOCH_MS);
+        if told || !self.unit_time.is_confirmed() || !self.roster.charter().authority().keys().contains(&self.me) {
+            return None;
+        }
+        let groups = overdue_groups(&self.roster, self.clock.present(now));
+        if groups.is_empty() {
+            return None;
+        }
+        self.told_old_keys = Some(now);
+        Some(Effect::Notice(Notice::KeysOld { groups }))
     }
 
     /// Has the next change signed, or takes it in where it is signed already.

@@ -1,4 +1,4 @@
-//! The commands that change the roster: what is typed behind them.
+//! The commands that change the roster, or destroy it here: what is typed behind them.
 
 use std::fs::File;
 use std::io::Read;
@@ -20,6 +20,7 @@ pub(super) enum Order {
     Admit,
     Dismiss,
     Rekey,
+    Wipe,
 }
 
 impl Order {
@@ -31,6 +32,7 @@ impl Order {
             Self::Admit => "NAME GROUP|leader GROUP|carrier",
             Self::Dismiss => "NAME",
             Self::Rekey => "",
+            Self::Wipe => ":wipe",
         }
     }
 
@@ -39,6 +41,8 @@ impl Order {
         let words: Vec<&str> = rest.split_whitespace().collect();
         let usage = || CommandError::Usage { name, usage: self.usage() };
         let change = match (self, words.as_slice()) {
+            (Self::Wipe, [":wipe"]) => return Ok(Request::Wipe),
+            (Self::Wipe, []) => return Err(CommandError::TypeTwice),
             (Self::Rekey, []) => Change::Rekey,
             (Self::Remove, [member]) => return Err(CommandError::TypeAgain { name: as_name(member)? }),
             (Self::Remove, [member, again]) if member == again => {

@@ -357,7 +357,7 @@ fn a_long_paste_is_asked_about_first() {
 
 #[test]
 fn help_lists_commands_and_keys() {
-    let mut drawing = conversation(80, 52);
+    let mut drawing = conversation(80, 53);
     drawing.type_text(":help");
     drawing.press(KeyCode::Enter);
     assert_snapshot!(drawing.screen(), @r"
@@ -390,6 +390,7 @@ fn help_lists_commands_and_keys() {
     │ :help           show this list                                               │
     │ :quit, logmeout leave; Ctrl-D leaves too                                     │
     │ :shutdown       end the node, and every chat on it                           │
+    │ :wipe           :wipe: destroy this device's key, roster and messages        │
     │ ::text          post a text that begins with ':'                             │
     │                                                                              │
     │ Enter              send                                                      │
@@ -415,7 +416,7 @@ fn help_lists_commands_and_keys() {
     army>
     ");
     drawing.press(KeyCode::Esc);
-    assert_eq!(drawing.screen(), conversation(80, 52).screen());
+    assert_eq!(drawing.screen(), conversation(80, 53).screen());
 }
 
 #[test]

@@ -4,9 +4,11 @@
 
 use super::due_rekey;
 use crate::fixture::*;
+use crate::name::GroupId;
 use crate::role::Role;
 use crate::roster::Roster;
 use crate::timestamp::Timestamp;
+use crate::{Edit, NewAuthority, overdue_groups, propose};
 
 fn hours(n: u64) -> Timestamp {
     T0.plus_ms(n * HOUR_MS)
@@ -112,4 +114,21 @@ fn what_is_due_is_done_once() {
     }
     let epochs: Vec<_> = roster.groups().map(|group| roster.versions_for(group).epoch).collect();
     assert_eq!(epochs, [9, 9, 9, 9]);
+}
+
+#[test]
+fn what_takes_several_signatures_is_said_to_be_overdue() {
+    let mut roster = brigade();
+    assert_eq!(overdue_groups(&roster, hours(100)), [], "one signature is enough");
+    let documents = crate::remove_member(&roster, &identity("Chief"), "Airforce1", T0).unwrap();
+    take(&mut roster, &documents, minutes(1));
+    let keys = ["Chief", "Army1", "Navy1"].map(key).to_vec();
+    let council = Edit::Authority(NewAuthority { keys, threshold: 2, commander: None });
+    let mut proposal = propose(&roster, &identity("Chief"), &council, minutes(1)).unwrap();
+    proposal.sign(&roster, &identity("Army1"), minutes(1)).unwrap();
+    take(&mut roster, &proposal.into_documents(), minutes(1));
+    assert_eq!(overdue_groups(&roster, hours(23)), []);
+    assert_eq!(overdue_groups(&roster, hours(25)), [GroupId::heads(), group("airforce")]);
+    assert_eq!(overdue_groups(&roster, hours(29)).len(), 4, "leaders have had their turn");
+    assert_eq!(due_rekey(&roster, &identity("Chief"), hours(29)).unwrap(), None);
 }

@@ -140,6 +140,7 @@ impl Model {
             | Notice::Arrived { .. }
             | Notice::JoinAsked(_)
             | Notice::Clash { .. }
+            | Notice::KeysOld { .. }
             | Notice::OrderWaits { .. }
             | Notice::OrderUnanswered { .. } => {}
         }
