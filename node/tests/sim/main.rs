@@ -16,6 +16,7 @@ mod clocks;
 #[path = "../forge/mod.rs"]
 mod forge;
 mod holes;
+mod islands;
 mod meeting;
 mod outbox;
 mod presence;
