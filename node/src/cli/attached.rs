@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Zoned;
 use muster_roles::GroupId;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::screen::Shown;
 use crate::api::{Client, ClientError, Hearing};
@@ -20,6 +20,12 @@ use crate::new_file::{FileError, NewFile};
 
 /// How long a screen that leaves waits for what it has posted to be shown: that is told a moment after it is stored.
 const LAST_LINES_LIMIT: Duration = Duration::from_secs(2);
+
+/// How often a node that breaks off is tried again: one that is being killed may take a connection for a moment still.
+const TRIES: u32 = 20;
+
+/// The time between two tries.
+const TRY_SPACING: Duration = Duration::from_millis(50);
 
 /// How an attached screen ended.
 #[derive(Debug)]
@@ -73,7 +79,7 @@ pub(super) async fn attend(
                     Shown::heard(heard.event, heard.json)
                 }
                 // It let go of a screen that was too slow, or has been killed.
-                Ok(None) | Err(ClientError::Broken(_)) => match client.hear(last).await {
+                Ok(None) | Err(ClientError::Broken(_)) => match hear_again(&client, last).await {
                     Ok(again) => {
                         hearing = again;
                         continue;
@@ -90,6 +96,17 @@ pub(super) async fn attend(
         }
     }
     Ok(Ended::Left)
+}
+
+/// Listens anew; a connection that breaks off at once says nothing yet of whether the node has ended.
+async fn hear_again(client: &Client, last: Option<EventId>) -> Result<Hearing, ClientError> {
+    for _ in 1..TRIES {
+        match client.hear(last).await {
+            Err(ClientError::Broken(_)) => sleep(TRY_SPACING).await,
+            heard => return heard,
+        }
+    }
+    client.hear(last).await
 }
 
 /// Asks one after the other, so that what is posted keeps its order; ends when the screen leaves.
