@@ -84,7 +84,7 @@ impl Writer {
     pub fn start(disk: Disk) -> io::Result<Self> {
         let (jobs, waiting) = mpsc::channel(JOB_QUEUE_LEN);
         let (answers, outcomes) = mpsc::channel(OUTCOME_QUEUE_LEN);
-        let writing = Writing { disk, failed: false, waiting, answers };
+        let writing = Writing { work: Work::new(disk), waiting, answers };
         thread::Builder::new().name("muster-writer".to_owned()).spawn(move || writing.run())?;
         Ok(Self { jobs, outcomes })
     }
@@ -100,9 +100,7 @@ impl Writer {
 
 /// The thread's own side. The fields are dropped in this order: when the answers end, the store has been let go of.
 struct Writing {
-    disk: Disk,
-    /// Set by the first failure: redb takes nothing more until the file is opened anew.
-    failed: bool,
+    work: Work,
     waiting: Receiver<Job>,
     answers: Sender<Outcome>,
 }
@@ -112,66 +110,80 @@ impl Writing {
         while let Some(job) = self.waiting.blocking_recv() {
             let mut next = Some(job);
             while let Some(job) = next {
-                next = self.carry_out(job);
+                let (outcome, behind) = self.work.carry_out(job, || self.waiting.try_recv().ok());
+                if let Some(outcome) = outcome {
+                    // Nobody listens any more when the node stops; what was asked for is done all the same.
+                    drop(self.answers.blocking_send(outcome));
+                }
+                next = behind;
             }
         }
     }
+}
 
-    /// Carries out a job; returns one that came out of the queue behind it and is still to be done.
-    fn carry_out(&mut self, job: Job) -> Option<Job> {
-        match job {
+/// The work itself, one job after the other: the thread does it when it can, a simulation when it says.
+#[derive(Debug)]
+pub struct Work {
+    disk: Disk,
+    /// Set by the first failure: redb takes nothing more until the file is opened anew.
+    failed: bool,
+}
+
+impl Work {
+    /// Begins on an open store.
+    #[must_use]
+    pub fn new(disk: Disk) -> Self {
+        Self { disk, failed: false }
+    }
+
+    /// Returns the store.
+    #[must_use]
+    pub fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// Carries out a job, and with records to store those of the jobs behind it, which `next` takes out of the queue.
+    ///
+    /// Returns what became of it, and a job that came out of the queue and is still to be done.
+    pub fn carry_out(&mut self, job: Job, next: impl FnMut() -> Option<Job>) -> (Option<Outcome>, Option<Job>) {
+        let outcome = match job {
             Job::Append(mut records) => {
-                let next = self.gather(&mut records);
-                self.append(records);
-                return next;
+                let behind = gather(&mut records, next);
+                return (Some(self.append(records)), behind);
             }
-            Job::Sent { group, records } => {
-                if self.attempt(|disk| disk.sent(&group, &records)).is_none() {
-                    self.answer(Outcome::Failed(Vec::new()));
-                }
-            }
-            Job::Mark(seen) => {
-                if self.attempt(|disk| disk.mark(&seen)).is_none() {
-                    self.answer(Outcome::Failed(Vec::new()));
-                }
-            }
-            Job::Prune { before } => match self.attempt(|disk| disk.prune(before)) {
-                Some(records) => tracing::debug!(records, "pruned the store"),
-                None => self.answer(Outcome::Failed(Vec::new())),
-            },
+            Job::Sent { group, records } => self.silently(|disk| disk.sent(&group, &records)),
+            Job::Mark(seen) => self.silently(|disk| disk.mark(&seen)),
+            Job::Prune { before } => self.silently(|disk| {
+                let records = disk.prune(before)?;
+                tracing::debug!(records, "pruned the store");
+                Ok(())
+            }),
             Job::Shed(shed) => match self.attempt(|disk| disk.shed(&shed)) {
                 Some(Some(before)) => {
                     tracing::info!(before_ms = before.ms(), "dropped the oldest of what is carried for others");
-                    self.answer(Outcome::Shed { before });
+                    Some(Outcome::Shed { before })
                 }
-                Some(None) => {}
-                None => self.answer(Outcome::Failed(Vec::new())),
+                Some(None) => None,
+                None => Some(Outcome::Failed(Vec::new())),
             },
             Job::Rejudge(roster) => {
                 let withdrawn = self.attempt(|disk| disk.rejudge(&roster));
-                self.answer(withdrawn.map_or_else(|| Outcome::Failed(Vec::new()), Outcome::Withdrawn));
+                Some(withdrawn.map_or_else(|| Outcome::Failed(Vec::new()), Outcome::Withdrawn))
             }
-        }
-        None
+        };
+        (outcome, None)
     }
 
-    /// Adds the batches that wait to `records`, up to a commit's worth; returns the job that ended the search.
-    fn gather(&mut self, records: &mut Vec<Permitted>) -> Option<Job> {
-        while records.len() < COMMIT_RECORDS {
-            match self.waiting.try_recv().ok()? {
-                Job::Append(batch) => records.extend(batch),
-                other => return Some(other),
-            }
-        }
-        None
-    }
-
-    fn append(&mut self, records: Vec<Permitted>) {
-        let outcome = match self.attempt(|disk| disk.append(&records)) {
+    fn append(&mut self, records: Vec<Permitted>) -> Outcome {
+        match self.attempt(|disk| disk.append(&records)) {
             Some(fates) => Outcome::Committed(records.into_iter().zip(fates).collect()),
             None => Outcome::Failed(records),
-        };
-        self.answer(outcome);
+        }
+    }
+
+    /// Does something that is answered only if it fails.
+    fn silently(&mut self, act: impl FnOnce(&mut Disk) -> Result<(), DiskError>) -> Option<Outcome> {
+        self.attempt(act).is_none().then(|| Outcome::Failed(Vec::new()))
     }
 
     /// Does something to the store unless it has failed before; `None` where it has, or does now.
@@ -187,9 +199,15 @@ impl Writing {
             })
             .ok()
     }
+}
 
-    fn answer(&self, outcome: Outcome) {
-        // Nobody listens any more when the node stops; what was asked for is done all the same.
-        drop(self.answers.blocking_send(outcome));
+/// Adds the batches that wait to `records`, up to a commit's worth; returns the job that ended the search.
+fn gather(records: &mut Vec<Permitted>, mut next: impl FnMut() -> Option<Job>) -> Option<Job> {
+    while records.len() < COMMIT_RECORDS {
+        match next()? {
+            Job::Append(batch) => records.extend(batch),
+            other => return Some(other),
+        }
     }
+    None
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use muster::engine::change::Change;
 use muster::engine::io::Notice;
-use muster::engine::store::Store;
 use muster_keys::Identity;
 use muster_roles::{Edit, MemberName, Role, Roster, Timestamp};
 
@@ -188,7 +187,7 @@ fn what_a_removed_member_goes_on_sending_is_refused_by_all_in_either_order_and_i
         }
         world.pass(10_000);
         for node in &others {
-            let mine = |stored: &muster::engine::store::Stored| {
+            let mine = |stored: muster::engine::store::Stored| {
                 stored.frame().header().author == world.nodes[gone].state.public()
             };
             assert!(!world.nodes[*node].store.iter().any(mine), "node {node}, record first: {record_first}");

@@ -1,7 +1,7 @@
 //! Clocks that are wrong.
 
 use muster::engine::io::Notice;
-use muster::engine::store::{RETENTION_MS, Store};
+use muster::engine::store::RETENTION_MS;
 use muster::engine::time::UnixMillis;
 use muster_roles::{GroupId, Role};
 

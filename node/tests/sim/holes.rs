@@ -1,7 +1,6 @@
 //! What is missing of an author's messages is said once it has lasted, and that it has come.
 
 use muster::engine::io::Notice;
-use muster::engine::store::Store;
 use muster::engine::wire::encode_batch;
 use muster_keys::Identity;
 use muster_roles::Role;

@@ -2,7 +2,6 @@
 
 use muster::engine::change::Change;
 use muster::engine::io::Notice;
-use muster::engine::store::Store;
 use muster_keys::Identity;
 use muster_roles::{Edit, Role};
 

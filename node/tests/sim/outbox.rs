@@ -29,7 +29,7 @@ fn alone(seed: u64) -> (World, usize, usize) {
 }
 
 fn waiting(world: &World, node: usize) -> usize {
-    world.nodes[node].store.waiting(usize::MAX).unwrap().len()
+    world.nodes[node].store.disk().waiting(usize::MAX).unwrap().len()
 }
 
 fn texts(world: &World, node: usize) -> Vec<String> {

@@ -49,7 +49,6 @@ fn restart(world: &mut World, node: usize) {
 
 /// The newest message of a group at a node.
 fn newest(world: &World, node: usize, of: &str) -> RecordId {
-    use muster::engine::store::Store;
     world.nodes[node].store.latest(&group(of), 1).unwrap()[0].frame().id()
 }
 

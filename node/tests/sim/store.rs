@@ -1,165 +1,129 @@
-//! A store in memory, for the simulator.
+//! A node's store: the real one, on a disk in memory, worked on when the simulation says.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::convert::Infallible;
-use std::ops::ControlFlow;
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::OnceLock;
 
-use muster::engine::policy::Permitted;
-use muster::engine::store::{Fate, Shed, Store, Stored};
+use fastrand::Rng;
+use muster::disk::Disk;
+use muster::disk::writer::{Job, Outcome, Work};
+use muster::engine::store::{Store, Stored};
 use muster::engine::sync::SyncId;
 use muster::engine::wire::RecordId;
-use muster_keys::PublicKey;
-use muster_roles::{GroupId, Timestamp};
+use muster_roles::{GroupId, Roster, Timestamp};
 
-type Key = (GroupId, Timestamp, RecordId);
+use crate::platter::Platter;
 
-#[derive(Default)]
-pub struct MemStore {
-    records: BTreeMap<Key, Stored>,
-    last_seq: HashMap<(GroupId, PublicKey), u64>,
-    waiting: BTreeSet<Key>,
+/// What errors call the store.
+const NAME: &str = "simulated";
+
+/// Later than every record.
+const END: Timestamp = Timestamp::from_u64(u64::MAX);
+
+pub struct SimStore {
+    pub platter: Platter,
+    /// There while the node runs.
+    work: Option<Work>,
+    /// What the writer has been asked to do.
+    jobs: VecDeque<Job>,
+    groups: Vec<GroupId>,
 }
 
-impl MemStore {
-    pub fn contains(&self, group: &GroupId, time: Timestamp, id: RecordId) -> bool {
-        self.records.contains_key(&(group.clone(), time, id))
+impl SimStore {
+    /// An empty store.
+    pub fn new(roster: &Roster) -> Self {
+        static EMPTY: OnceLock<Platter> = OnceLock::new();
+        let empty = EMPTY.get_or_init(|| {
+            let platter = Platter::default();
+            drop(Disk::with_backend(Path::new(NAME), platter.head()).expect("there is room"));
+            platter
+        });
+        let platter = Platter::copy_of(empty);
+        let mut groups: Vec<GroupId> = roster.groups().cloned().collect();
+        groups.sort();
+        let mut store = Self { platter, work: None, jobs: VecDeque::new(), groups };
+        store.open();
+        store
     }
 
-    /// The record that reconciliation knows by this name.
-    pub fn find(&self, group: &GroupId, name: &SyncId) -> Option<Vec<u8>> {
-        let of_time = self.group(group).filter(|((_, time, _), _)| *time == name.time());
-        of_time
-            .map(|(_, stored)| stored.frame())
-            .find(|frame| SyncId::new(frame.header().time, &frame.id()) == *name)
-            .map(|frame| frame.bytes().to_vec())
+    /// Opens it, which mends what a crash has left.
+    pub fn open(&mut self) {
+        // Whoever had it open lets go first.
+        self.work = None;
+        let disk = Disk::with_backend(Path::new(NAME), self.platter.head());
+        self.work = Some(Work::new(disk.expect("what a crash leaves can be opened")));
+    }
+
+    /// The power goes.
+    pub fn crash(&mut self, rng: &mut Rng) {
+        self.platter.crash(rng);
+        self.jobs.clear();
+        self.work = None;
+    }
+
+    pub fn disk(&self) -> &Disk {
+        self.work.as_ref().expect("the node runs").disk()
+    }
+
+    /// Asks the writer for something; tells whether it had nothing to do.
+    pub fn ask(&mut self, job: Job) -> bool {
+        self.jobs.push_back(job);
+        self.jobs.len() == 1
+    }
+
+    /// Does what the writer does next; tells whether there is more to do.
+    pub fn step(&mut self) -> (Option<Outcome>, bool) {
+        let Some(job) = self.jobs.pop_front() else { return (None, false) };
+        let work = self.work.as_mut().expect("the node runs");
+        let (outcome, behind) = work.carry_out(job, || self.jobs.pop_front());
+        if let Some(behind) = behind {
+            self.jobs.push_front(behind);
+        }
+        (outcome, !self.jobs.is_empty())
+    }
+
+    /// Stores at once, past the engine, as a patched client would.
+    pub fn slip_in(&mut self, job: Job) {
+        self.work.as_mut().expect("the node runs").carry_out(job, || None);
+    }
+
+    /// Counts what the writer has been asked to do and has not done.
+    pub fn jobs(&self) -> usize {
+        self.jobs.len()
+    }
+
+    pub fn contains(&self, group: &GroupId, time: Timestamp, id: RecordId) -> bool {
+        !self.find(group, &[SyncId::new(time, &id)]).is_empty()
+    }
+
+    /// The records that reconciliation knows by these names.
+    pub fn find(&self, group: &GroupId, names: &[SyncId]) -> Vec<Vec<u8>> {
+        // As the driver: what cannot be read is left out.
+        self.disk().load(group, names).unwrap_or_default()
     }
 
     /// Bytes that the records of a group take.
     pub fn size(&self, group: &GroupId) -> u64 {
-        self.group(group).map(|(_, stored)| stored.frame().bytes().len() as u64).sum()
+        self.disk().size(group).expect("it can be read")
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &Stored> {
-        self.records.values()
+    /// All records, group by group.
+    pub fn iter(&self) -> impl Iterator<Item = Stored> {
+        self.groups.iter().flat_map(|group| self.all(group))
     }
 
-    /// Counts the messages; receipts are none.
+    /// Counts the messages: receipts are none.
     pub fn messages(&self) -> usize {
-        self.records.values().filter(|stored| is_message(stored)).count()
+        self.iter().filter(|stored| stored.frame().header().kind.is_message()).count()
     }
 
     /// All records of a group, receipts too.
     pub fn all(&self, group: &GroupId) -> Vec<Stored> {
-        self.group(group).map(|(_, stored)| stored.clone()).collect()
+        let rows = self.disk().rows(group, Timestamp::ZERO, END).expect("it can be read");
+        rows.map(|row| row.expect("it can be read")).collect()
     }
 
-    fn group(&self, group: &GroupId) -> impl DoubleEndedIterator<Item = (&Key, &Stored)> {
-        let from = (group.clone(), Timestamp::ZERO, RecordId::from_bytes([0; 32]));
-        let to = (group.clone(), Timestamp::from_u64(u64::MAX), RecordId::from_bytes([255; 32]));
-        self.records.range(from..=to)
-    }
-}
-
-fn is_message(stored: &Stored) -> bool {
-    stored.frame().header().kind.is_message()
-}
-
-impl Store for MemStore {
-    type Error = Infallible;
-
-    fn append(&mut self, batch: &[Permitted]) -> Result<Vec<Fate>, Infallible> {
-        let mut fates = Vec::with_capacity(batch.len());
-        for record in batch {
-            let header = record.frame().header();
-            let key = (header.group.clone(), header.time, record.frame().id());
-            let last = self.last_seq.entry((header.group.clone(), header.author)).or_default();
-            if header.kind.is_message() {
-                *last = header.seq.max(*last);
-            }
-            let known = self.records.contains_key(&key);
-            if record.is_own() && !known {
-                self.waiting.insert(key.clone());
-            }
-            self.records.entry(key).or_insert_with(|| Stored::from(record));
-            fates.push(if known { Fate::Known } else { Fate::New });
-        }
-        Ok(fates)
-    }
-
-    fn remove(&mut self, group: &GroupId, ids: &[(Timestamp, RecordId)]) -> Result<(), Infallible> {
-        for (time, id) in ids {
-            self.records.remove(&(group.clone(), *time, *id));
-        }
-        self.sent(group, ids)
-    }
-
-    fn sent(&mut self, group: &GroupId, ids: &[(Timestamp, RecordId)]) -> Result<(), Infallible> {
-        for (time, id) in ids {
-            self.waiting.remove(&(group.clone(), *time, *id));
-        }
-        Ok(())
-    }
-
-    fn waiting(&self, most: usize) -> Result<Vec<Stored>, Infallible> {
-        let mut waiting: Vec<Stored> = self.waiting.iter().filter_map(|key| self.records.get(key).cloned()).collect();
-        Ok(waiting.split_off(waiting.len().saturating_sub(most)))
-    }
-
-    fn prune(&mut self, before: Timestamp) -> Result<u64, Infallible> {
-        let held = self.records.len();
-        self.records.retain(|(_, time, _), _| *time >= before);
-        self.waiting.retain(|(_, time, _)| *time >= before);
-        Ok((held - self.records.len()) as u64)
-    }
-
-    fn shed(&mut self, shed: &Shed) -> Result<Option<Timestamp>, Infallible> {
-        let carried = self.records.iter().filter(|((group, ..), _)| !shed.own.contains(group));
-        let mut oldest_first: Vec<(Timestamp, u64)> =
-            carried.map(|((_, time, _), stored)| (*time, stored.frame().bytes().len() as u64)).collect();
-        oldest_first.sort();
-        let mut held: u64 = oldest_first.iter().map(|(_, len)| len).sum();
-        if held <= shed.above_bytes {
-            return Ok(None);
-        }
-        let mut before = Timestamp::ZERO;
-        for (time, len) in oldest_first {
-            if held <= shed.to_bytes {
-                break;
-            }
-            held -= len;
-            before = time.next();
-        }
-        self.records.retain(|(group, time, _), _| shed.own.contains(group) || *time >= before);
-        Ok(Some(before))
-    }
-
-    fn scan(
-        &self,
-        group: &GroupId,
-        from: Timestamp,
-        to: Timestamp,
-        visit: &mut dyn FnMut(Stored) -> ControlFlow<()>,
-    ) -> Result<(), Infallible> {
-        for ((_, time, _), stored) in self.group(group) {
-            if (from..to).contains(time) && visit(stored.clone()).is_break() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn latest(&self, group: &GroupId, count: usize) -> Result<Vec<Stored>, Infallible> {
-        let messages = self.group(group).rev().map(|(_, stored)| stored).filter(|stored| is_message(stored));
-        let mut newest: Vec<Stored> = messages.take(count).cloned().collect();
-        newest.reverse();
-        Ok(newest)
-    }
-
-    fn last_seq(&self, group: &GroupId, author: &PublicKey) -> Result<Option<u64>, Infallible> {
-        Ok(self.last_seq.get(&(group.clone(), *author)).copied())
-    }
-
-    fn newest(&self) -> Result<Timestamp, Infallible> {
-        Ok(self.records.keys().map(|(_, time, _)| *time).max().unwrap_or(Timestamp::ZERO))
+    pub fn latest(&self, group: &GroupId, count: usize) -> Result<Vec<Stored>, muster::disk::DiskError> {
+        self.disk().latest(group, count)
     }
 }

@@ -1,27 +1,29 @@
 //! A mesh in memory: real engines, a lossy network with delays, and one seed behind everything that happens.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use fastrand::Rng;
+use muster::disk::writer::{Job, Outcome};
 use muster::engine::change::Change;
 use muster::engine::draft::Draft;
 use muster::engine::io::{Effect, GossipHandle, Input, Notice, PublishOutcome, RequestId, SyncInput, Verdict};
 use muster::engine::order::Order;
-use muster::engine::policy::{Permitted, permit_record};
+use muster::engine::policy::{Carry, Permitted, permit_record};
 use muster::engine::recall::Recall;
-use muster::engine::store::{RETENTION_MS, Shed, Store};
-use muster::engine::sync::{MAX_FRAME_LEN, SessionId, SyncEffect, SyncId};
+use muster::engine::store::{RETENTION_MS, Store, Stored};
+use muster::engine::sync::{MAX_FRAME_LEN, SessionId, SyncEffect};
 use muster::engine::time::UnixMillis;
 use muster::engine::verify::check_records;
 use muster::engine::view::Row;
-use muster::engine::wire::Frame;
+use muster::engine::wire::RecordId;
 use muster::engine::{Boot, MAX_UNSENT, State};
 use muster_keys::{Identity, PublicKey};
-use muster_roles::{EditError, GroupId, Proposal, Role, Roster, Timestamp, draft, due_rekey};
+use muster_roles::{EditError, GroupId, Role, Roster, Timestamp};
 
-use crate::store::MemStore;
+use crate::breakage::Breakage;
+use crate::store::SimStore;
 
 /// When every simulation begins, in Unix milliseconds.
 pub const START: UnixMillis = UnixMillis(1_800_000_000_000);
@@ -45,12 +47,26 @@ pub struct Weather {
 pub struct SimNode {
     pub state: State,
     /// The node's key, with which changes of the roster are signed.
-    identity: Identity,
+    pub identity: Identity,
+    /// The roster as it was last kept.
+    pub kept: Vec<u8>,
+    /// Which groups' records it carries.
+    pub carry: Carry,
+    pub quota_bytes: u64,
+    /// Whether it runs; how often it has been started.
+    pub is_up: bool,
+    pub life: u64,
+    /// So many milliseconds later than others it does what it does.
+    pub pace_ms: u64,
+    /// What its member has been told is stored.
+    pub acknowledged: Vec<(GroupId, Timestamp, RecordId)>,
+    /// What was stored when it was started last, and is read from there.
+    pub paged: BTreeSet<RecordId>,
     /// Changes that it has made, and why it could not make others.
     pub changed: u64,
     pub not_changed: Vec<String>,
     pub role: Role,
-    pub store: MemStore,
+    pub store: SimStore,
     pub shown: Vec<Row>,
     /// Late rows of which it has only been told how many they are.
     pub not_shown: u64,
@@ -64,24 +80,85 @@ pub struct SimNode {
     pub orders: Vec<Order>,
     /// Messages of which it has been told that they waited and are sent.
     pub told_sent: u64,
-    neighbours: Vec<usize>,
+    pub neighbours: Vec<usize>,
     carries: HashSet<u64>,
     waiting: BTreeMap<GossipHandle, (u64, Option<GroupId>, Vec<u8>)>,
     next_handle: u64,
 }
 
 impl SimNode {
+    /// A node that runs and has nothing yet.
+    pub fn new(identity: Identity, roster: &Arc<Roster>, boot: &Boot) -> Self {
+        Self {
+            role: roster.member(&identity.public()).expect("a member").role,
+            identity: Identity::from_seed(&identity.seed()),
+            kept: roster.encode(),
+            carry: boot.carry,
+            quota_bytes: boot.quota_bytes,
+            is_up: true,
+            life: 0,
+            pace_ms: 0,
+            acknowledged: Vec::new(),
+            paged: BTreeSet::new(),
+            changed: 0,
+            not_changed: Vec::new(),
+            state: State::new(identity, roster.clone(), boot.clone()),
+            store: SimStore::new(roster),
+            shown: Vec::new(),
+            not_shown: 0,
+            blocks: Vec::new(),
+            refused: 0,
+            skew_ms: 0,
+            notices: Vec::new(),
+            orders: Vec::new(),
+            told_sent: 0,
+            neighbours: Vec::new(),
+            carries: HashSet::new(),
+            waiting: BTreeMap::new(),
+            next_handle: 0,
+        }
+    }
+
+    /// What the engine must know of the store when it starts.
+    pub fn boot(&self, roster: &Roster) -> Boot {
+        let (disk, me) = (self.store.disk(), self.identity.public());
+        let last_seq = roster.groups().filter_map(|group| Some((group.clone(), disk.last_seq(group, &me).unwrap()?)));
+        Boot {
+            last_seq: last_seq.collect(),
+            newest: disk.newest().unwrap(),
+            waiting: disk.waiting(MAX_UNSENT).unwrap(),
+            floor: disk.floor().unwrap(),
+            carry: self.carry,
+            quota_bytes: self.quota_bytes,
+            is_discreet: false,
+        }
+    }
+
+    /// Starts the engine on what is stored; what came before is forgotten.
+    pub fn start(&mut self, identity: Identity, roster: Arc<Roster>) -> Vec<Effect> {
+        let boot = self.boot(&roster);
+        self.state = State::new(identity, roster, boot);
+        self.state.start()
+    }
+
+    /// Everything that a node keeps in memory alone is gone.
+    pub fn forget(&mut self) {
+        self.is_up = false;
+        self.carries.clear();
+        self.waiting.clear();
+        self.orders.clear();
+    }
+
     /// Counts the rows that it has been shown or been told of.
     pub fn seen(&self) -> usize {
         self.shown.len() + usize::try_from(self.not_shown).expect("a simulation is small")
     }
 }
 
-enum Happening {
+pub enum Happening {
     Say { node: usize, group: GroupId, draft: Draft },
     Gossip { node: usize, group: Option<GroupId>, message: Vec<u8> },
-    Commit { node: usize, records: Vec<Permitted> },
-    Shed { node: usize, shed: Shed },
+    Work { node: usize },
     Published { node: usize, group: GroupId, outcome: PublishOutcome },
     Tick { node: usize },
     Meet { a: usize, b: usize },
@@ -89,14 +166,33 @@ enum Happening {
     Hears { node: usize, other: usize },
     Documents { node: usize, documents: Vec<Vec<u8>> },
     Part { a: usize, b: usize },
+    Leave { a: usize, b: usize },
     Recalled { node: usize, group: GroupId, recall: Recall },
     Sync { node: usize, input: SyncInput },
     Signed { node: usize, signed: Result<Vec<Vec<u8>>, EditError> },
 }
 
+impl Happening {
+    /// The node that this is lost on unless it still runs as it did when this was on its way.
+    fn bound_to(&self) -> Option<usize> {
+        match self {
+            Self::Say { .. } | Self::Tick { .. } | Self::Meet { .. } | Self::Part { .. } | Self::Leave { .. } => None,
+            Self::Gossip { node, .. }
+            | Self::Work { node }
+            | Self::Published { node, .. }
+            | Self::Up { node, .. }
+            | Self::Hears { node, .. }
+            | Self::Documents { node, .. }
+            | Self::Recalled { node, .. }
+            | Self::Sync { node, .. }
+            | Self::Signed { node, .. } => Some(*node),
+        }
+    }
+}
+
 /// One end of a stream: whose, by which name, and until when what it sends is on its way.
 #[derive(Clone, Copy)]
-struct End {
+pub struct End {
     node: usize,
     session: SessionId,
     busy_until: u64,
@@ -106,14 +202,23 @@ pub struct World {
     /// Whether nodes tell their neighbours of a roster that the others have not got.
     pub tells_rosters: bool,
     /// The newest roster there is.
-    roster: Arc<Roster>,
+    pub roster: Arc<Roster>,
     pub nodes: Vec<SimNode>,
     pub rng: Rng,
     pub now: UnixMillis,
     pub verdicts: BTreeMap<(usize, &'static str), u64>,
-    pub trace: DefaultHasher,
-    weather: Weather,
-    queue: BTreeMap<(u64, u64), Happening>,
+    /// Of all that was shown, stored and refused: who, when, and what by its author's name and count. Ciphertext and ids are
+    /// left out, for group keys are drawn by the system; and so is the order within a millisecond, which ids decide.
+    pub trace: u64,
+    pub weather: Weather,
+    /// What happens when; with the life of the node that it happens to.
+    queue: BTreeMap<(u64, u64), (Option<(usize, u64)>, Happening)>,
+    /// What is wrong with the build.
+    pub breakage: Option<Breakage>,
+    /// By so much may what the nodes take for the time be off.
+    pub skew_allowed_ms: u64,
+    /// Rosters by which something has been sealed, by digest; with a record of each group and epoch.
+    pub sealed: BTreeMap<[u8; 32], (Arc<Roster>, BTreeMap<(GroupId, u64), Stored>)>,
     counter: u64,
     /// Whether gossip knows that nobody is there; else what is published to nobody counts as sent, and is lost.
     pub minds_listeners: bool,
@@ -156,26 +261,7 @@ impl World {
         let nodes = identities
             .into_iter()
             .zip(links)
-            .map(|(identity, neighbours)| SimNode {
-                role: roster.member(&identity.public()).expect("a member").role,
-                identity: Identity::from_seed(&identity.seed()),
-                changed: 0,
-                not_changed: Vec::new(),
-                state: State::new(identity, roster.clone(), boot.clone()),
-                store: MemStore::default(),
-                shown: Vec::new(),
-                not_shown: 0,
-                blocks: Vec::new(),
-                refused: 0,
-                skew_ms: 0,
-                notices: Vec::new(),
-                orders: Vec::new(),
-                told_sent: 0,
-                neighbours,
-                carries: HashSet::new(),
-                waiting: BTreeMap::new(),
-                next_handle: 0,
-            })
+            .map(|(identity, neighbours)| SimNode { neighbours, ..SimNode::new(identity, roster, boot) })
             .collect();
         Self {
             roster: roster.clone(),
@@ -183,8 +269,11 @@ impl World {
             rng,
             now: START,
             verdicts: BTreeMap::new(),
-            trace: DefaultHasher::new(),
+            trace: 0,
             weather,
+            breakage: None,
+            skew_allowed_ms: SKEW_ALLOWED_MS,
+            sealed: BTreeMap::new(),
             queue: BTreeMap::new(),
             tells_rosters: false,
             counter: 0,
@@ -276,20 +365,8 @@ impl World {
 
     /// Stops a node that has no links, and starts it again from what it has stored.
     pub fn restart(&mut self, node: usize, identity: Identity) {
-        let stopped = &mut self.nodes[node];
-        let (roster, me) = (stopped.state.roster().clone(), identity.public());
-        let last_seq = roster.groups().filter_map(|group| {
-            let seq = stopped.store.last_seq(group, &me).expect("memory does not fail")?;
-            Some((group.clone(), seq))
-        });
-        let boot = Boot {
-            last_seq: last_seq.collect(),
-            newest: stopped.store.newest().expect("memory does not fail"),
-            waiting: stopped.store.waiting(MAX_UNSENT).expect("memory does not fail"),
-            ..Boot::default()
-        };
-        stopped.state = State::new(identity, roster, boot);
-        let effects = stopped.state.start();
+        let roster = self.nodes[node].state.roster().clone();
+        let effects = self.nodes[node].start(identity, roster);
         effects.into_iter().for_each(|effect| self.carry_out(node, effect));
     }
 
@@ -311,6 +388,33 @@ impl World {
         }
         self.run_until(end);
         self.now = UnixMillis(end);
+        // What has just been asked for is done too, so that a scene can look at it.
+        while let Some(node) = (0..self.nodes.len()).find(|node| self.nodes[*node].store.jobs() > 0) {
+            self.work(node);
+        }
+    }
+
+    /// Lets so much time pass without more ticks.
+    pub fn pass_quietly(&mut self, ms: u64) {
+        let end = self.now.0 + ms;
+        self.run_until(end);
+        self.now = UnixMillis(end);
+    }
+
+    /// Who is in reach of whom.
+    pub fn links(&self) -> Vec<(usize, usize)> {
+        let of = |a: usize| self.nodes[a].neighbours.iter().filter(move |b| a < **b).map(move |b| (a, *b));
+        (0..self.nodes.len()).flat_map(of).collect()
+    }
+
+    /// A node comes that was not there; returns its number.
+    pub fn arrive(&mut self, node: SimNode) -> usize {
+        self.nodes.push(node);
+        self.brought.push(0);
+        let number = self.nodes.len() - 1;
+        let effects = self.nodes[number].state.start();
+        effects.into_iter().for_each(|effect| self.carry_out(number, effect));
+        number
     }
 
     /// A member says something after so many milliseconds.
@@ -342,36 +446,33 @@ impl World {
     pub fn run_until(&mut self, end: u64) {
         let mut steps = 0_u64;
         while let Some(entry) = self.queue.first_entry().filter(|entry| entry.key().0 <= end) {
-            let ((at, _), happening) = entry.remove_entry();
+            let ((at, _), (life, happening)) = entry.remove_entry();
             steps += 1;
             assert!(steps < 2_000_000, "the simulation does not come to rest");
             self.now = UnixMillis(at);
-            self.happen(happening);
+            if life.is_none_or(|(node, life)| self.nodes[node].is_up && self.nodes[node].life == life) {
+                self.happen(happening);
+            }
         }
     }
 
-    fn schedule(&mut self, after_ms: u64, happening: Happening) {
+    pub fn schedule(&mut self, after_ms: u64, happening: Happening) {
         self.counter += 1;
-        self.queue.insert((self.now.0 + after_ms, self.counter), happening);
+        let life = happening.bound_to().map(|node| (node, self.nodes[node].life));
+        self.queue.insert((self.now.0 + after_ms, self.counter), (life, happening));
     }
 
-    fn happen(&mut self, happening: Happening) {
+    pub fn happen(&mut self, happening: Happening) {
         match happening {
+            Happening::Say { node, .. } | Happening::Tick { node } if !self.nodes[node].is_up => {}
+            Happening::Meet { a, b } if !self.may_meet(a, b) => {}
             Happening::Say { node, group, draft } => {
                 let mut nonce = [0; 24];
                 self.rng.fill(&mut nonce);
                 self.feed(node, Input::Post { request: RequestId(0), group, draft, nonce });
             }
             Happening::Gossip { node, group, message } => self.hear(node, group, message),
-            Happening::Commit { node, records } => {
-                let fates = self.nodes[node].store.append(&records).expect("memory does not fail");
-                self.feed(node, Input::Committed { records: records.into_iter().zip(fates).collect() });
-            }
-            Happening::Shed { node, shed } => {
-                if let Some(before) = self.nodes[node].store.shed(&shed).expect("memory does not fail") {
-                    self.feed(node, Input::Shed { before });
-                }
-            }
+            Happening::Work { node } => self.work(node),
             Happening::Published { node, group, outcome } => self.feed(node, Input::Published { group, outcome }),
             Happening::Tick { node } => {
                 let random = self.rng.u64(..);
@@ -411,6 +512,7 @@ impl World {
                 self.feed(b, Input::MemberDown(self.key(a)));
             }
             Happening::Recalled { .. } if !self.answers_counts => {}
+            Happening::Leave { a, b } => self.separate(|one, other| (one, other) == (a.min(b), a.max(b))),
             Happening::Recalled { node, group, recall } => self.feed(node, Input::Recalled { group, recall }),
             Happening::Sync { node, input: SyncInput::Opened { session, peer, leading } } => {
                 self.feed(node, Input::Sync(SyncInput::Opened { session, peer, leading }));
@@ -451,7 +553,10 @@ impl World {
         );
     }
 
-    fn feed(&mut self, node: usize, input: Input) {
+    pub fn feed(&mut self, node: usize, input: Input) {
+        if !self.nodes[node].is_up {
+            return;
+        }
         let wall = self.wall(node);
         let effects = self.nodes[node].state.handle(input, wall);
         for effect in effects {
@@ -471,12 +576,11 @@ impl World {
         self.feed(node, Input::Clock { member: self.key(other), theirs, ours });
     }
 
-    fn carry_out(&mut self, node: usize, effect: Effect) {
+    pub fn carry_out(&mut self, node: usize, effect: Effect) {
         match effect {
             Effect::Append(records) => {
                 self.check_permitted(node, &records);
-                let delay = self.rng.u64(1..=5);
-                self.schedule(delay, Happening::Commit { node, records });
+                self.ask(node, Job::Append(records));
             }
             Effect::Publish { group, message } => {
                 self.gossip_bytes += message.len() as u64 + GOSSIP_OVERHEAD;
@@ -524,7 +628,7 @@ impl World {
                 orders.retain(|other| other.row.id() != order.row.id());
                 orders.push(order);
             }
-            Effect::Shed(shed) => self.schedule(1, Happening::Shed { node, shed }),
+            Effect::Shed(shed) => self.ask(node, Job::Shed(shed)),
             Effect::Count(group) => {
                 let mut recall = Recall::default();
                 let stored = self.nodes[node].store.all(&group);
@@ -533,37 +637,32 @@ impl World {
             }
             Effect::Sync(effect) => self.carry_out_sync(node, effect),
             Effect::Prune { before } => {
-                let kept_ms = self.now.0 - before.ms();
-                assert!(kept_ms + SKEW_ALLOWED_MS >= RETENTION_MS, "node {node} keeps no more than {kept_ms} ms");
-                self.nodes[node].store.prune(before).expect("memory does not fail");
+                let kept_ms = self.now.0.saturating_sub(before.ms());
+                assert!(kept_ms + self.skew_allowed_ms >= RETENTION_MS, "node {node} keeps no more than {kept_ms} ms");
+                self.ask(node, Job::Prune { before });
             }
-            Effect::Sent { group, records } => {
-                self.nodes[node].store.sent(&group, &records).expect("memory does not fail");
-            }
+            Effect::Sent { group, records } => self.ask(node, Job::Sent { group, records }),
             Effect::Notice(Notice::Sent { count }) => self.nodes[node].told_sent += count,
             Effect::Notice(notice) => self.nodes[node].notices.push(notice),
-            Effect::RosterChanged(roster) => {
-                self.rejudge(node, &roster);
-                self.tell_roster(node, &roster);
-            }
+            Effect::RosterChanged(roster) => self.on_roster(node, &roster),
             Effect::Sign { change, roster, now } => {
-                let signer = &self.nodes[node].identity;
-                let signed = match change {
-                    Change::Make(edit) => draft(&roster, signer, &edit, now)
-                        .map(|proposal: Proposal| proposal.documents().map(<[u8]>::to_vec).collect()),
-                    Change::RekeyDue => due_rekey(&roster, signer, now).map(Option::unwrap_or_default),
-                    Change::Adopt(documents) => Ok(documents),
-                };
-                self.schedule(1, Happening::Signed { node, signed });
+                let signed = self.sign(node, change, &roster, now);
+                let delay = 1 + self.nodes[node].pace_ms;
+                self.schedule(delay, Happening::Signed { node, signed });
             }
             Effect::Changed { .. } => self.nodes[node].changed += 1,
             Effect::NotChanged { reason, .. } => self.nodes[node].not_changed.push(reason.to_string()),
-            Effect::JoinAnswer { .. } | Effect::JoinRequests(_) | Effect::Made { .. } => {}
+            Effect::Made { group, time, id, .. } => {
+                if self.breakage == Some(Breakage::AcknowledgesUnstored) {
+                    self.nodes[node].acknowledged.push((group, time, id));
+                }
+            }
+            Effect::JoinAnswer { .. } | Effect::JoinRequests(_) => {}
         }
     }
 
     /// Neighbours with another roster fetch what they lack, as hellos have them do.
-    fn tell_roster(&mut self, node: usize, roster: &Arc<Roster>) {
+    pub fn tell_roster(&mut self, node: usize, roster: &Arc<Roster>) {
         if !self.tells_rosters {
             return;
         }
@@ -571,31 +670,20 @@ impl World {
             self.roster = Arc::clone(roster);
         }
         for other in self.nodes[node].neighbours.clone() {
-            let theirs = self.nodes[other].state.roster();
-            // Whoever is a member no more is told why, as the last thing.
-            let was_member = theirs.member(&self.key(other)).is_some();
-            if theirs.digest() != roster.digest() && (was_member || roster.member(&self.key(other)).is_some()) {
-                let have = theirs.documents().map(|(id, _)| id).collect();
-                let documents = roster.missing_from(&have).into_iter().map(<[u8]>::to_vec).collect();
-                let delay = self.rng.u64(1..=self.weather.max_delay_ms);
-                self.schedule(delay, Happening::Documents { node: other, documents });
-            }
+            self.tell_roster_to(other, roster);
         }
     }
 
-    /// What a new roster forbids leaves the store.
-    fn rejudge(&mut self, node: usize, roster: &Roster) {
-        let mut denied: BTreeMap<GroupId, Vec<_>> = BTreeMap::new();
-        for stored in self.nodes[node].store.iter() {
-            let header = stored.frame().header();
-            if permit_record(roster, header).is_err() {
-                denied.entry(header.group.clone()).or_default().push((header.time, stored.frame().id()));
-            }
-        }
-        for (group, ids) in denied {
-            self.nodes[node].store.remove(&group, &ids).expect("memory does not fail");
-            let names = ids.iter().map(|(time, id)| SyncId::new(*time, id)).collect();
-            self.schedule(1, Happening::Sync { node, input: SyncInput::Withdrawn { group, names } });
+    /// A neighbour with another roster fetches what it lacks.
+    pub fn tell_roster_to(&mut self, other: usize, roster: &Arc<Roster>) {
+        let theirs = self.nodes[other].state.roster();
+        // Whoever is a member no more is told why, as the last thing.
+        let concerns = theirs.member(&self.key(other)).is_some() || roster.member(&self.key(other)).is_some();
+        if self.nodes[other].is_up && theirs.digest() != roster.digest() && concerns {
+            let have = theirs.documents().map(|(id, _)| id).collect();
+            let documents = roster.missing_from(&have).into_iter().map(<[u8]>::to_vec).collect();
+            let delay = self.rng.u64(1..=self.weather.max_delay_ms);
+            self.schedule(delay, Happening::Documents { node: other, documents });
         }
     }
 
@@ -610,15 +698,15 @@ impl World {
         self.feed(node, Input::Change { request: RequestId(0), change });
     }
 
-    fn key(&self, node: usize) -> PublicKey {
+    pub fn key(&self, node: usize) -> PublicKey {
         self.nodes[node].state.public()
     }
 
     fn carry_out_sync(&mut self, node: usize, effect: SyncEffect) {
         match effect {
             SyncEffect::Index(group) => {
-                let stored = self.nodes[node].store.all(&group);
-                let names = stored.iter().map(|stored| name(stored.frame())).collect();
+                // Nothing is compared where the disk has failed.
+                let Ok(names) = self.nodes[node].store.disk().names(&group) else { return };
                 self.schedule(3, Happening::Sync { node, input: SyncInput::Indexed { group, names } });
             }
             SyncEffect::Open(peer) => {
@@ -637,9 +725,6 @@ impl World {
             }
             SyncEffect::Send(session, bytes) => {
                 self.sync_bytes += bytes.len() as u64;
-                if std::env::var_os("SIM_TRACE").is_some() {
-                    eprintln!("{} {node} {session:?} {} {:?}", self.now.0, bytes.len(), &bytes[..8.min(bytes.len())]);
-                }
                 assert!(bytes.len() <= MAX_FRAME_LEN, "a frame of {} bytes", bytes.len());
                 let delay = self.rng.u64(1..=self.weather.max_delay_ms);
                 let now = self.now.0;
@@ -650,13 +735,14 @@ impl World {
                 self.schedule(after, Happening::Sync { node: to, input: SyncInput::Frame { session, bytes } });
             }
             SyncEffect::Load(session, group, names) => {
-                let records = names.iter().filter_map(|wanted| self.nodes[node].store.find(&group, wanted)).collect();
+                let records = self.nodes[node].store.find(&group, &names);
                 self.schedule(1, Happening::Sync { node, input: SyncInput::Loaded { session, group, records } });
             }
             SyncEffect::Verify { session, group, records, last } => {
                 self.brought[node] += records.len();
                 let unit = self.nodes[node].state.roster().unit();
                 let (records, forged) = check_records(&records, unit);
+                self.on_verified(node, &records);
                 let input = SyncInput::Verified { session, group, records, forged, last };
                 self.schedule(1, Happening::Sync { node, input });
             }
@@ -684,34 +770,85 @@ impl World {
             };
             self.gossip_copies += if group.is_some() { copies } else { 0 };
             for _ in 0..copies {
-                let delay = self.rng.u64(1..=self.weather.max_delay_ms);
+                let delay = self.rng.u64(1..=self.weather.max_delay_ms) + self.nodes[node].pace_ms;
                 self.schedule(delay, Happening::Gossip { node, group: group.cloned(), message: message.to_vec() });
             }
         }
     }
 
-    /// Nothing is stored that the roster does not permit.
-    fn check_permitted(&self, node: usize, records: &[Permitted]) {
-        // Where rosters spread, a node judges by the one it has, and again by the next.
-        let roster = if self.tells_rosters { self.nodes[node].state.roster() } else { &self.roster };
+    /// Asks a node's writer for something.
+    pub fn ask(&mut self, node: usize, job: Job) {
+        if self.nodes[node].store.ask(job) {
+            self.let_work(node);
+        }
+    }
+
+    fn let_work(&mut self, node: usize) {
+        let delay = self.rng.u64(1..=5) + self.nodes[node].pace_ms;
+        self.schedule(delay, Happening::Work { node });
+    }
+
+    /// A node's writer does what it does next.
+    fn work(&mut self, node: usize) {
+        let (outcome, more) = self.nodes[node].store.step();
+        if more {
+            self.let_work(node);
+        }
+        if self.nodes[node].store.platter.is_cut() {
+            // The power went before anybody could be told.
+            return self.crash(node);
+        }
+        match outcome {
+            Some(Outcome::Committed(records)) => {
+                self.note_stored(node, &records);
+                self.feed(node, Input::Committed { records });
+            }
+            Some(Outcome::Shed { before }) => self.feed(node, Input::Shed { before }),
+            Some(Outcome::Withdrawn(withdrawn)) => {
+                for (group, names) in withdrawn {
+                    self.feed(node, Input::Sync(SyncInput::Withdrawn { group, names }));
+                }
+            }
+            Some(Outcome::Failed(records)) => self.feed(node, Input::CommitFailed { records }),
+            None => {}
+        }
+    }
+
+    /// Nothing is stored that the node's roster does not permit.
+    fn check_permitted(&mut self, node: usize, records: &[Permitted]) {
+        let roster = self.nodes[node].state.roster().clone();
         for record in records {
             let header = record.frame().header();
-            assert!(permit_record(roster, header).is_ok());
+            assert!(permit_record(&roster, header).is_ok());
+            let cited = roster.versions_for(&header.group);
+            let is_fresh =
+                (header.charter_version, header.sheet_version) == (cited.charter_version, cited.sheet_version);
+            // What a node that was restored gets back of its own is older than its roster.
+            if header.author == self.key(node) && is_fresh {
+                let by = self.sealed.entry(roster.digest()).or_insert_with(|| (roster.clone(), BTreeMap::new()));
+                by.1.insert((header.group.clone(), header.epoch), Stored::from(record));
+            }
         }
+    }
+
+    /// Adds something to the trace, wherever in its millisecond it happened.
+    pub fn note(&mut self, what: impl Hash) {
+        let mut hasher = DefaultHasher::new();
+        (self.now.0, what).hash(&mut hasher);
+        self.trace = self.trace.wrapping_add(hasher.finish());
     }
 
     /// Nothing is shown that is not stored, or that the member's role forbids.
     fn show(&mut self, node: usize, row: Row) {
         let shower = &mut self.nodes[node];
-        assert!(shower.store.contains(row.group(), row.time(), row.id()), "shown before it was stored");
+        // A disk that has failed cannot be asked.
+        let is_stored = shower.state.has_failed() || shower.store.contains(row.group(), row.time(), row.id());
+        assert!(is_stored, "node {node} was shown what is not stored");
         assert!(shower.role.may_read(row.group()), "{:?} was shown {}", shower.role, row.group());
-        (node, self.now.0, row.author().as_str(), row.text().as_str()).hash(&mut self.trace);
+        let what = (node, row.author().to_string(), row.text().to_string());
         shower.shown.push(row);
+        self.note(what);
     }
-}
-
-fn name(frame: &Frame) -> SyncId {
-    SyncId::new(frame.header().time, &frame.id())
 }
 
 fn name_of(message: &[u8]) -> u64 {

@@ -3,7 +3,6 @@
 
 mod carried;
 mod damage;
-#[path = "../sim/store.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the simulator uses all of it")]
 mod memory;
 #[path = "../records/mod.rs"]
