@@ -417,8 +417,14 @@ fn wanted() -> Vec<u64> {
     (0..count).collect()
 }
 
+/// Seeds that kept their promises, with what came of each.
+type Good = Vec<(u64, Tally)>;
+
+/// Seeds that did not, with what was wrong.
+type Bad = Vec<(u64, String)>;
+
 /// Plays seeds on all cores; returns what came of each that kept its promises, and what was wrong with the others.
-fn play_all(seeds: &[u64], breakage: Option<Breakage>, enough: usize) -> (Vec<(u64, Tally)>, Vec<(u64, String)>) {
+fn play_all(seeds: &[u64], breakage: Option<Breakage>, enough: usize) -> (Good, Bad) {
     let next = std::sync::atomic::AtomicUsize::new(0);
     let (good, bad) = (std::sync::Mutex::new(Vec::new()), std::sync::Mutex::new(Vec::new()));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

@@ -198,6 +198,12 @@ pub struct End {
     busy_until: u64,
 }
 
+/// A node, and which of its lives since the world began.
+type Life = (usize, u64);
+
+/// A record of each group and epoch.
+type SealedUnder = BTreeMap<(GroupId, u64), Stored>;
+
 pub struct World {
     /// Whether nodes tell their neighbours of a roster that the others have not got.
     pub tells_rosters: bool,
@@ -212,13 +218,13 @@ pub struct World {
     pub trace: u64,
     pub weather: Weather,
     /// What happens when; with the life of the node that it happens to.
-    queue: BTreeMap<(u64, u64), (Option<(usize, u64)>, Happening)>,
+    queue: BTreeMap<(u64, u64), (Option<Life>, Happening)>,
     /// What is wrong with the build.
     pub breakage: Option<Breakage>,
     /// By so much may what the nodes take for the time be off.
     pub skew_allowed_ms: u64,
     /// Rosters by which something has been sealed, by digest; with a record of each group and epoch.
-    pub sealed: BTreeMap<[u8; 32], (Arc<Roster>, BTreeMap<(GroupId, u64), Stored>)>,
+    pub sealed: BTreeMap<[u8; 32], (Arc<Roster>, SealedUnder)>,
     counter: u64,
     /// Whether gossip knows that nobody is there; else what is published to nobody counts as sent, and is lost.
     pub minds_listeners: bool,

@@ -42,13 +42,8 @@ impl Model {
                     self.note(Weight::News, line);
                 }
             }
-            Event::Listening { .. } => {}
-            Event::JoinRequests { requests } => {
-                if let Some(request) = requests.last() {
-                    let text = format!("{} asks to be admitted: `muster member requests` lists who asks", request.name);
-                    self.note(Weight::News, text);
-                }
-            }
+            // Who asks to join is told by a notice, with the words to compare.
+            Event::Listening { .. } | Event::JoinRequests { .. } => {}
             Event::Closed => self.stay = Stay::Gone,
         }
     }
