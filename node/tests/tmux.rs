@@ -137,7 +137,12 @@ fn what_is_typed_amid_a_flood_is_all_posted_and_garbles_nothing() {
     let is_whole = |row: &String| {
         let (_, message) = row.split_once('│').unwrap();
         let text = message.get("00:00 ".len()..).unwrap_or_default();
-        text.ends_with(" end") && (text.starts_with("Army1: flood ") || text.starts_with("Army3 (me): typed "))
+        let Some((said, state)) = text.split_once(" end") else { return false };
+        // How far one's own has come may stand behind it.
+        let is_state = state.is_empty() || (state.starts_with(" (") && state.ends_with(" delivered)"));
+        let number = said.strip_prefix("Army1: flood ").filter(|_| state.is_empty());
+        let number = number.or_else(|| said.strip_prefix("Army3 (me): typed "));
+        is_state && number.is_some_and(|number| number.parse::<usize>().is_ok())
     };
     assert!(screen[1..screen.len() - 2].iter().all(is_whole), "{screen:#?}");
 }
