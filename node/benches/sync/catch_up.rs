@@ -88,7 +88,7 @@ struct Signed {
 impl Signed {
     fn of(frame: &Frame) -> Self {
         let record: (u64, ByteBuf, ByteArray<64>) = serde_cbor::from_slice(frame.bytes()).unwrap();
-        let message = [b"muster record 1", record.1.as_slice()].concat();
+        let message = [b"muster record 2", record.1.as_slice()].concat();
         Self { author: *frame.header().author.as_bytes(), message, signature: record.2.into_array() }
     }
 
