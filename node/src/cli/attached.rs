@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Zoned;
 use muster_roles::GroupId;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::screen::Shown;
@@ -47,7 +47,10 @@ pub(super) async fn attend(
     shown: mpsc::Sender<Shown>,
 ) -> Result<Ended, ClientError> {
     let (answer_tx, mut answers) = mpsc::channel(SCREEN_QUEUE_LEN);
-    tokio::spawn(answer_all(client.clone(), asks, answer_tx));
+    let (ending_tx, ending) = watch::channel(false);
+    tokio::spawn(answer_all(client.clone(), asks, answer_tx, ending_tx));
+    // A node may be gone before it has answered who ended it: for that screen it is what was asked for.
+    let gone = |is_leaving: bool| if is_leaving || *ending.borrow() { Ended::Left } else { Ended::WithNode };
     let mut last: Option<EventId> = None;
     // What has been posted here and has not come back as an event.
     let mut posted = BTreeSet::<MessageId>::new();
@@ -71,7 +74,7 @@ pub(super) async fn attend(
                 Ok(Some(heard)) => {
                     last = Some(heard.id);
                     if heard.event == Event::Closed {
-                        return Ok(if leaving.is_some() { Ended::Left } else { Ended::WithNode });
+                        return Ok(gone(leaving.is_some()));
                     }
                     if let Event::Message(message) = &heard.event {
                         posted.remove(&message.id);
@@ -84,7 +87,7 @@ pub(super) async fn attend(
                         hearing = again;
                         continue;
                     }
-                    Err(ClientError::NotRunning) => return Ok(Ended::WithNode),
+                    Err(ClientError::NotRunning) => return Ok(gone(leaving.is_some())),
                     Err(error) => return Err(error),
                 },
                 Err(error) => return Err(error),
@@ -110,15 +113,22 @@ async fn hear_again(client: &Client, last: Option<EventId>) -> Result<Hearing, C
 }
 
 /// Asks one after the other, so that what is posted keeps its order; ends when the screen leaves.
-async fn answer_all(client: Client, mut asks: mpsc::Receiver<Ask>, answers: mpsc::Sender<Event>) {
+async fn answer_all(
+    client: Client,
+    mut asks: mpsc::Receiver<Ask>,
+    answers: mpsc::Sender<Event>,
+    ending: watch::Sender<bool>,
+) {
     while let Some(Ask { id, request }) = asks.recv().await {
+        let ends_node = matches!(request, Request::Shutdown { .. } | Request::Wipe);
+        ending.send_replace(ends_node);
         let outcome = match &request {
             Request::Leave { .. } => return,
             Request::Export { group } => save(&client, group).await,
             request => client.ask(request).await.map_err(refusal),
         };
         // Who ends the node leaves by that.
-        let is_last = matches!(request, Request::Shutdown { .. } | Request::Wipe) && outcome.is_ok();
+        let is_last = ends_node && outcome.is_ok();
         if answers.send(answered(id, outcome)).await.is_err() || is_last {
             return;
         }
