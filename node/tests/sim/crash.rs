@@ -39,7 +39,8 @@ impl World {
         let now = Timestamp::from_ms(self.now.0);
         let roster = Arc::new(Roster::decode(&revived.kept, now).expect("it was kept whole"));
         let identity = Identity::from_seed(&revived.identity.seed());
-        let effects = revived.start(identity, roster);
+        let effects = revived.start(identity, roster.clone());
+        self.ask(node, Job::Rejudge(roster));
         effects.into_iter().for_each(|effect| self.carry_out(node, effect));
     }
 

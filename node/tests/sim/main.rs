@@ -20,6 +20,7 @@ mod crash;
 mod forge;
 mod holes;
 mod islands;
+mod judged;
 mod meeting;
 mod outbox;
 mod platter;

@@ -489,7 +489,8 @@ fn whatever_goes_wrong_every_promise_is_kept_and_all_agree_once_it_is_over() {
 
 #[test]
 fn a_storm_of_the_same_seed_is_the_same_storm() {
-    for seed in 0..10 {
+    // In the last ones messages of one instant are fetched, whose order must not hang on their ids.
+    for seed in (0..10).chain([11, 98, 107, 169]) {
         assert_eq!(play(seed, None), play(seed, None), "seed {seed}");
     }
 }
