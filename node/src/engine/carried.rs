@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use muster_roles::{GroupId, Timestamp};
+use muster_roles::GroupId;
 
+use super::floors::Floors;
 use super::store::Shed;
 
 /// The store is asked to see to the quota whenever so small a part of it has been filled.
@@ -18,34 +19,39 @@ pub(super) struct Carried {
     quota_bytes: u64,
     /// The groups that the member may read, which no bound is for.
     own: BTreeSet<GroupId>,
-    /// Older records of the other groups have had to make room, and are not taken in again.
-    floor: Timestamp,
+    /// What is older of the other groups has had to make room, and is not taken in again.
+    floors: Floors,
     /// Bytes of other groups that have been stored since the store was last asked.
     unchecked_bytes: u64,
 }
 
 impl Carried {
-    pub(super) fn new(quota_bytes: u64, floor: Timestamp) -> Self {
-        Self { quota_bytes, own: BTreeSet::new(), floor, unchecked_bytes: 0 }
+    pub(super) fn new(quota_bytes: u64, floors: Floors) -> Self {
+        Self { quota_bytes, own: BTreeSet::new(), floors, unchecked_bytes: 0 }
     }
 
     pub(super) fn set_own(&mut self, own: BTreeSet<GroupId>) {
         self.own = own;
     }
 
-    /// Returns the oldest time that is taken in of a group.
-    pub(super) fn floor(&self, group: &GroupId) -> Timestamp {
-        if self.own.contains(group) { Timestamp::ZERO } else { self.floor }
+    /// Tells whether the member may read a group.
+    pub(super) fn is_own(&self, group: &GroupId) -> bool {
+        self.own.contains(group)
+    }
+
+    /// Returns the oldest times that are taken in of a group.
+    pub(super) fn floors(&self, group: &GroupId) -> Floors {
+        if self.is_own(group) { Floors::NONE } else { self.floors }
     }
 
     /// Learns that the store has dropped what is older than `before`.
-    pub(super) fn raise_floor(&mut self, before: Timestamp) {
-        self.floor = self.floor.max(before);
+    pub(super) fn raise(&mut self, before: Floors) {
+        self.floors = self.floors.max(before);
     }
 
     /// Counts a record that has been stored.
     pub(super) fn count(&mut self, group: &GroupId, bytes: usize) {
-        if !self.own.contains(group) {
+        if !self.is_own(group) {
             self.unchecked_bytes = self.unchecked_bytes.saturating_add(bytes as u64);
         }
     }
@@ -70,14 +76,17 @@ impl Carried {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use muster_roles::Timestamp;
+
     use super::*;
+    use crate::engine::wire::Rank;
 
     fn group(name: &str) -> GroupId {
         name.parse().unwrap()
     }
 
     fn carried() -> Carried {
-        let mut carried = Carried::new(6400, Timestamp::ZERO);
+        let mut carried = Carried::new(6400, Floors::NONE);
         carried.set_own([group("army")].into());
         carried
     }
@@ -98,9 +107,16 @@ mod tests {
         let mut carried = carried();
         carried.count(&group("army"), 1_000_000);
         assert_eq!(carried.check(), None);
-        carried.raise_floor(Timestamp::from_ms(5));
-        carried.raise_floor(Timestamp::from_ms(3));
-        assert_eq!(carried.floor(&group("army")), Timestamp::ZERO);
-        assert_eq!(carried.floor(&group("navy")), Timestamp::from_ms(5));
+        let before = |rank, ms| {
+            let mut before = Floors::NONE;
+            before.set(rank, Timestamp::from_ms(ms));
+            before
+        };
+        for (rank, ms) in [(Rank::Routine, 5), (Rank::Routine, 3), (Rank::Receipt, 7)] {
+            carried.raise(before(rank, ms));
+        }
+        assert_eq!(carried.floors(&group("army")), Floors::NONE);
+        let expected = before(Rank::Routine, 5).max(before(Rank::Receipt, 7));
+        assert_eq!(carried.floors(&group("navy")), expected, "a floor never sinks");
     }
 }

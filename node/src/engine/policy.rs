@@ -147,14 +147,21 @@ struct Bucket {
 
 const MILLITOKENS: u64 = 1000;
 
+impl Bucket {
+    /// Returns what is in it now.
+    fn level(&self, now: UnixMillis) -> u64 {
+        let filled = now.0.saturating_sub(self.filled_ms).saturating_mul(AUTHOR_RATE_PER_S);
+        filled.saturating_add(self.millitokens).min(AUTHOR_BURST * MILLITOKENS)
+    }
+}
+
 impl Limiter {
     /// Takes one token of the author's, if there is one.
     pub fn admit(&mut self, author: &PublicKey, now: UnixMillis) -> bool {
         let full = AUTHOR_BURST * MILLITOKENS;
         let bucket = self.buckets.entry(*author).or_insert(Bucket { millitokens: full, filled_ms: now.0 });
-        let elapsed_ms = now.0.saturating_sub(bucket.filled_ms);
+        bucket.millitokens = bucket.level(now);
         bucket.filled_ms = now.0;
-        bucket.millitokens = elapsed_ms.saturating_mul(AUTHOR_RATE_PER_S).saturating_add(bucket.millitokens).min(full);
         match bucket.millitokens.checked_sub(MILLITOKENS) {
             Some(rest) => {
                 bucket.millitokens = rest;
@@ -162,6 +169,13 @@ impl Limiter {
             }
             None => false,
         }
+    }
+
+    /// Tells whether an author has no token left, without taking one: what claims to be its next record is not worth
+    /// the check of its signature.
+    #[must_use]
+    pub fn is_spent(&self, author: &PublicKey, now: UnixMillis) -> bool {
+        self.buckets.get(author).is_some_and(|bucket| bucket.level(now) < MILLITOKENS)
     }
 
     /// Forgets authors that are no members any more.
@@ -190,6 +204,18 @@ mod tests {
         assert_eq!(admitted(&mut limiter, &author, 5000, NOON), AUTHOR_BURST);
         let second_later = UnixMillis(NOON.0 + 1000);
         assert_eq!(admitted(&mut limiter, &author, 5000, second_later), AUTHOR_RATE_PER_S);
+    }
+
+    #[test]
+    fn an_author_is_spent_when_nothing_more_would_be_admitted() {
+        let author = Identity::generate().unwrap().public();
+        let mut limiter = Limiter::default();
+        assert!(!limiter.is_spent(&author, NOON));
+        admitted(&mut limiter, &author, AUTHOR_BURST - 1, NOON);
+        assert!(!limiter.is_spent(&author, NOON));
+        assert!(limiter.admit(&author, NOON));
+        assert!(limiter.is_spent(&author, NOON));
+        assert!(!limiter.is_spent(&author, UnixMillis(NOON.0 + 1000 / AUTHOR_RATE_PER_S)));
     }
 
     #[test]

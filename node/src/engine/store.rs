@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use muster_keys::PublicKey;
 use muster_roles::{GroupId, Timestamp};
 
+use super::floors::Floors;
 use super::policy::Permitted;
 use super::wire::{DecodeError, Frame, RecordId};
 
@@ -23,7 +24,7 @@ pub struct Shed {
     pub own: BTreeSet<GroupId>,
     /// Nothing is dropped unless the other groups' records take more than this.
     pub above_bytes: u64,
-    /// The oldest are dropped until the rest take no more than this.
+    /// The least urgent, and of one rank the oldest, are dropped until the rest take no more than this.
     pub to_bytes: u64,
 }
 
@@ -113,13 +114,14 @@ pub trait Store {
     /// The store's own: nothing is dropped then.
     fn prune(&mut self, before: Timestamp) -> Result<u64, Self::Error>;
 
-    /// Drops the oldest records of all the groups that are not the member's own, where they take too much.
+    /// Drops records of all the groups that are not the member's own, where they take too much: the least urgent first,
+    /// and of one rank the oldest.
     ///
-    /// Returns the time before which nothing of them is left, if it dropped any.
+    /// Returns the times before which nothing of them is left, if it dropped any.
     ///
     /// # Errors
     /// The store's own: nothing is dropped then.
-    fn shed(&mut self, shed: &Shed) -> Result<Option<Timestamp>, Self::Error>;
+    fn shed(&mut self, shed: &Shed) -> Result<Option<Floors>, Self::Error>;
 
     /// Visits the records of `group` with `from <= time < to`, oldest first, until the visitor breaks.
     ///

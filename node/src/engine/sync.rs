@@ -22,6 +22,7 @@ use muster_roles::{GroupId, Timestamp};
 pub use self::frame::{Frame, FrameError, MAX_FRAME_LEN, MAX_WANTED};
 pub use self::index::{Index, SyncId};
 use self::session::{Broken, Session, Step};
+use super::floors::Floors;
 use super::store::RETENTION_MS;
 use super::time::{MAX_AHEAD_MS, UnixMillis};
 use super::unsent::Unsent;
@@ -48,6 +49,23 @@ const ROUND_MIN_MS: u64 = 30_000;
 
 /// At most so much is added to it, so that a mesh does not beat in step.
 const ROUND_JITTER_MS: u64 = 30_000;
+
+/// So long a session that this side leads may go on without anything learned or brought: a frame of the largest size has
+/// passed even a link of 26 kbit/s twice by then.
+const STALL_MS: u64 = 20_000;
+
+/// So long a member is not compared with that has let a session stall; it may lead sessions itself.
+const PAUSE_MS: u64 = 10 * 60_000;
+
+/// After so long a session that breaks without anything said is no accident of the moment.
+const MUTE_MS: u64 = 5_000;
+
+/// So long a member is not compared with that was connected and said nothing: it may be asleep.
+const MUTE_PAUSE_MS: u64 = 60_000;
+
+/// After so long a session gives way where others wait for its place: whatever the other side does, everybody has a turn.
+/// A million names pass a link of 2 Mbit/s in half of it.
+const TURN_MS: u64 = 5 * 60_000;
 
 /// Names that were refused and are not asked for again, a group: what a hostile member could make a node ask for.
 const MAX_REFUSED: usize = 4096;
@@ -98,6 +116,11 @@ pub(super) struct Sync {
     /// The member to whom a stream is being opened.
     opening: Option<PublicKey>,
     refused: BTreeMap<GroupId, Refused>,
+    /// What has been taken out of a group before it was counted in: its names may have been read before.
+    withdrawn: BTreeMap<GroupId, BTreeSet<SyncId>>,
+    /// Members that have let a session stall, and until when they are not compared with; members only, so the roster
+    /// bounds them.
+    paused: BTreeMap<PublicKey, UnixMillis>,
     /// What comparing has found somebody else to have, of records that nobody else was known to have.
     found: Vec<(PublicKey, GroupId, BTreeSet<SyncId>)>,
     next_round: Option<UnixMillis>,
@@ -110,6 +133,12 @@ struct Open {
     session: Session,
     /// Records that it has brought and that were not here before.
     brought: usize,
+    /// When it began.
+    opened: UnixMillis,
+    /// When it was last seen to get on.
+    got_on: UnixMillis,
+    /// Whether it has got on since then.
+    is_moving: bool,
 }
 
 #[derive(Debug, Default)]
@@ -123,6 +152,7 @@ impl Sync {
         let groups: BTreeSet<GroupId> = groups.into_iter().collect();
         self.indexes.retain(|group, _| groups.contains(group));
         self.indexed.retain(|group| groups.contains(group));
+        self.withdrawn.retain(|group, _| groups.contains(group));
         let new: Vec<GroupId> = groups.into_iter().filter(|group| !self.indexes.contains_key(group)).collect();
         for group in &new {
             self.indexes.insert(group.clone(), Index::default());
@@ -131,7 +161,10 @@ impl Sync {
     }
 
     /// Takes in the names of what the store held of a group when the node started.
-    pub(super) fn indexed(&mut self, group: &GroupId, names: Vec<SyncId>) -> Vec<SyncEffect> {
+    pub(super) fn indexed(&mut self, group: &GroupId, mut names: Vec<SyncId>) -> Vec<SyncEffect> {
+        if let Some(withdrawn) = self.withdrawn.remove(group) {
+            names.retain(|name| !withdrawn.contains(name));
+        }
         if let Some(index) = self.indexes.get_mut(group) {
             index.fill(names);
         }
@@ -154,24 +187,35 @@ impl Sync {
         }
     }
 
-    /// Sets how far back each group is kept, and compared.
-    pub(super) fn set_floors(&mut self, floor: impl Fn(&GroupId) -> Timestamp) {
+    /// Sets how far back each group is kept, and compared; what is beyond that is asked for no more.
+    pub(super) fn set_floors(&mut self, floors: impl Fn(&GroupId) -> Floors) {
         for (group, index) in &mut self.indexes {
-            index.set_floor(floor(group));
+            index.set_floors(floors(group));
+        }
+        for open in self.sessions.values_mut() {
+            open.session.narrow(&self.indexes);
         }
     }
 
-    /// Does the same, and forgets what the store has dropped.
-    pub(super) fn drop_below(&mut self, floor: impl Fn(&GroupId) -> Timestamp) {
-        self.set_floors(floor);
-        self.indexes.values_mut().for_each(|index| index.prune(index.floor()));
+    /// Forgets what the store has dropped of all groups but the member's own.
+    pub(super) fn dropped(&mut self, before: &Floors, is_own: impl Fn(&GroupId) -> bool) {
+        for (_, index) in self.indexes.iter_mut().filter(|(group, _)| !is_own(group)) {
+            index.retain(|name| before.keep_name(name));
+        }
     }
 
-    /// Takes records out that a newer roster forbids, and asks anew for what an older one refused.
-    pub(super) fn rejudge(&mut self, group: &GroupId, removed: &BTreeSet<SyncId>) {
+    /// Takes records out that a newer roster forbids.
+    pub(super) fn withdraw(&mut self, group: &GroupId, removed: &BTreeSet<SyncId>) {
         if let Some(index) = self.indexes.get_mut(group) {
             index.retain(|name| !removed.contains(name));
+            if !self.indexed.contains(group) {
+                self.withdrawn.entry(group.clone()).or_default().extend(removed);
+            }
         }
+    }
+
+    /// Asks anew for what was refused: a newer roster may permit it.
+    pub(super) fn ask_anew(&mut self) {
         self.refused.clear();
     }
 
@@ -228,7 +272,7 @@ impl Sync {
     /// anyway.
     fn wish(&mut self, peer: PublicKey) -> Vec<SyncEffect> {
         let is_there = self.connected.contains_key(&peer) || self.sessions.values().any(|open| open.peer == peer);
-        if is_there && !self.due.contains(&peer) && self.opening != Some(peer) {
+        if is_there && !self.paused.contains_key(&peer) && !self.due.contains(&peer) && self.opening != Some(peer) {
             self.due.push_back(peer);
         }
         self.open_due()
@@ -246,14 +290,56 @@ impl Sync {
         }
     }
 
-    /// Compares with members that came a moment ago, and every 30 to 60 seconds with a random one.
+    /// Compares with members that came a moment ago, and every 30 to 60 seconds with a random one; ends what does not
+    /// get on.
     pub(super) fn tick(&mut self, now: UnixMillis, random: u64) -> Vec<SyncEffect> {
+        let mut effects = self.end_led(now);
         // A clock that was set back must not put anything off for long.
         let is_due = |at: &UnixMillis| *at <= now || at.0 > now.0.saturating_add(REPAIR_MS);
         let ripe: Vec<PublicKey> = self.later.extract_if(.., |_, at| is_due(at)).map(|(peer, _)| peer).collect();
-        let mut effects: Vec<SyncEffect> = ripe.into_iter().flat_map(|peer| self.wish(peer)).collect();
+        effects.extend(ripe.into_iter().flat_map(|peer| self.wish(peer)));
         effects.extend(self.round(now, random));
         effects
+    }
+
+    /// Ends the session that this side leads if it has stalled, or has had its turn while others wait.
+    fn end_led(&mut self, now: UnixMillis) -> Vec<SyncEffect> {
+        self.paused.retain(|_, until| now < *until && until.0 <= now.0.saturating_add(PAUSE_MS));
+        let Some((id, open)) = self.sessions.iter_mut().find(|(_, open)| open.session.is_leading()) else {
+            return Vec::new();
+        };
+        if std::mem::take(&mut open.is_moving) {
+            open.got_on = now;
+        }
+        let (id, peer) = (*id, open.peer);
+        if now.0.abs_diff(open.got_on.0) >= STALL_MS {
+            tracing::warn!(%peer, "synchronisation does not get on, and goes on with others");
+            self.pause(peer, now, PAUSE_MS);
+            return self.close(id);
+        }
+        if now.0.abs_diff(open.opened.0) >= TURN_MS && self.due.iter().any(|due| *due != peer) {
+            if !self.due.contains(&peer) {
+                self.due.push_back(peer);
+            }
+            return self.close(id);
+        }
+        Vec::new()
+    }
+
+    fn pause(&mut self, peer: PublicKey, now: UnixMillis, for_ms: u64) {
+        self.due.retain(|due| *due != peer);
+        self.paused.insert(peer, UnixMillis(now.0.saturating_add(for_ms)));
+    }
+
+    /// Makes room for a session, if there is one that has had its turn at following.
+    fn make_room(&mut self, now: UnixMillis) -> Vec<SyncEffect> {
+        let followed = self.sessions.iter().filter(|(_, open)| !open.session.is_leading());
+        let oldest =
+            followed.max_by_key(|(_, open)| now.0.abs_diff(open.opened.0)).map(|(id, open)| (*id, open.opened));
+        match oldest {
+            Some((id, opened)) if now.0.abs_diff(opened.0) >= TURN_MS => self.close(id),
+            _ => Vec::new(),
+        }
     }
 
     fn round(&mut self, now: UnixMillis, random: u64) -> Vec<SyncEffect> {
@@ -349,15 +435,21 @@ impl Sync {
         // Where both sides open at once, the one that the lower key leads goes on.
         let other = self.sessions.iter().find(|(_, open)| open.peer == peer).map(|(id, _)| *id);
         if let Some(other) = other {
-            let own = leading || self.sessions.get(&other).is_some_and(|open| open.session.is_leading());
-            if own {
+            let goes_on = leading == (*me < peer);
+            let was_leading = self.sessions.get(&other).is_some_and(|open| open.session.is_leading());
+            // Only the side that gives way tries again: if both did, they would open at once again, and so for ever.
+            let gives_way = if goes_on { was_leading } else { leading };
+            if gives_way {
                 self.try_again(peer, now);
             }
-            if leading == (*me < peer) {
+            if goes_on {
                 effects.extend(self.close(other));
             } else {
                 return vec![SyncEffect::Close(id)];
             }
+        }
+        if self.sessions.len() >= MAX_SESSIONS {
+            effects.extend(self.make_room(now));
         }
         if self.sessions.len() >= MAX_SESSIONS {
             if leading {
@@ -367,7 +459,8 @@ impl Sync {
             return effects;
         }
         let session = if leading { Session::lead(&self.indexes, window, unsent) } else { Session::follow() };
-        self.sessions.insert(id, Open { peer, session, brought: 0 });
+        let open = Open { peer, session, brought: 0, opened: now, got_on: now, is_moving: false };
+        self.sessions.insert(id, open);
         if leading {
             self.indexes.values_mut().for_each(Index::settle);
             effects.extend(self.step(id, |session, indexes, _| session.compare_all(indexes)));
@@ -404,6 +497,7 @@ impl Sync {
     pub(super) fn brought(&mut self, id: SessionId, new: usize, last: bool) -> Vec<SyncEffect> {
         if let Some(open) = self.sessions.get_mut(&id) {
             open.brought += new;
+            open.is_moving |= new > 0;
         }
         self.step(id, |session, _, _| session.on_stored(last))
     }
@@ -412,7 +506,12 @@ impl Sync {
     pub(super) fn closed(&mut self, id: SessionId, now: UnixMillis) -> Vec<SyncEffect> {
         let ended = self.sessions.remove(&id);
         if let Some(open) = ended.as_ref().filter(|open| open.session.is_leading()) {
-            self.try_again(open.peer, now);
+            let has_said = open.is_moving || open.got_on != open.opened || open.brought > 0;
+            if !has_said && now.0.abs_diff(open.opened.0) >= MUTE_MS {
+                self.pause(open.peer, now, MUTE_PAUSE_MS);
+            } else {
+                self.try_again(open.peer, now);
+            }
         }
         self.after(ended)
     }
@@ -442,8 +541,10 @@ impl Sync {
         act: impl FnOnce(&mut Session, &BTreeMap<GroupId, Index>, &BTreeMap<GroupId, Refused>) -> Result<Vec<Step>, Broken>,
     ) -> Vec<SyncEffect> {
         let Some(open) = self.sessions.get_mut(&id) else { return Vec::new() };
-        let peer = open.peer;
-        match act(&mut open.session, &self.indexes, &self.refused) {
+        let (peer, learned) = (open.peer, open.session.learned());
+        let done = act(&mut open.session, &self.indexes, &self.refused);
+        open.is_moving |= open.session.learned() != learned;
+        match done {
             Ok(steps) => {
                 let mut effects = Vec::with_capacity(steps.len());
                 for step in steps {

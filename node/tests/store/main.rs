@@ -14,11 +14,12 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use muster::disk::Disk;
+use muster::engine::draft::Draft;
 use muster::engine::policy::Permitted;
 use muster::engine::store::{Fate, Shed, Store, Stored};
 use muster::engine::view::Reader;
 use muster::engine::wire::RecordId;
-use muster_roles::{GroupId, Roster, Timestamp};
+use muster_roles::{GroupId, Precedence, Roster, Timestamp};
 use tempfile::TempDir;
 
 use crate::memory::MemStore;
@@ -153,7 +154,9 @@ fn play(rng: &mut fastrand::Rng, unit: &mut Unit, stores: (&mut Disk, &mut MemSt
                 let mut batch: Vec<Permitted> = (0..rng.u64(0..5))
                     .map(|n| {
                         let (name, to) = SAY[rng.usize(0..SAY.len())];
-                        unit.post(name, to, ms + n, "a word")
+                        // Whoever speaks may use these, a soldier too.
+                        let precedence = Precedence::ALL[rng.usize(0..3)];
+                        unit.say(name, to, ms + n, Draft::text("a word").with_precedence(precedence))
                     })
                     .collect();
                 batch.extend(said.get(rng.usize(0..=said.len())).cloned());

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
+use muster::engine::floors::Floors;
 use muster::engine::policy::Permitted;
 use muster::engine::store::{Fate, Shed, Store, Stored};
 use muster::engine::sync::SyncId;
-use muster::engine::wire::RecordId;
+use muster::engine::wire::{Rank, RecordId};
 use muster_keys::PublicKey;
 use muster_roles::{GroupId, Timestamp};
 
@@ -112,24 +113,25 @@ impl Store for MemStore {
         Ok((held - self.records.len()) as u64)
     }
 
-    fn shed(&mut self, shed: &Shed) -> Result<Option<Timestamp>, Infallible> {
+    fn shed(&mut self, shed: &Shed) -> Result<Option<Floors>, Infallible> {
         let carried = self.records.iter().filter(|((group, ..), _)| !shed.own.contains(group));
-        let mut oldest_first: Vec<(Timestamp, u64)> =
-            carried.map(|((_, time, _), stored)| (*time, stored.frame().bytes().len() as u64)).collect();
-        oldest_first.sort();
-        let mut held: u64 = oldest_first.iter().map(|(_, len)| len).sum();
+        let of_shed =
+            |((_, time, id), stored): (&Key, &Stored)| (id.rank(), *time, stored.frame().bytes().len() as u64);
+        let mut going: Vec<(Rank, Timestamp, u64)> = carried.map(of_shed).collect();
+        going.sort();
+        let mut held: u64 = going.iter().map(|(.., len)| len).sum();
         if held <= shed.above_bytes {
             return Ok(None);
         }
-        let mut before = Timestamp::ZERO;
-        for (time, len) in oldest_first {
+        let mut before = Floors::NONE;
+        for (rank, time, len) in going {
             if held <= shed.to_bytes {
                 break;
             }
             held -= len;
-            before = time.next();
+            before.set(rank, time.next());
         }
-        self.records.retain(|(group, time, _), _| shed.own.contains(group) || *time >= before);
+        self.records.retain(|(group, time, id), _| shed.own.contains(group) || before.keep(*time, id.rank()));
         Ok(Some(before))
     }
 

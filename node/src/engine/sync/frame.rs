@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteArray, ByteBuf};
 
 use super::index::SyncId;
+use crate::engine::floors::Floors;
 use crate::engine::wire::{MAX_RECORD_LEN, batched_len};
 
 /// A frame is at most this many bytes, so that no session holds up another for long.
@@ -24,12 +25,12 @@ const RECORDS_OVERHEAD: usize = 64;
 /// The side that opened the stream leads: it compares, and asks for what it lacks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
-    /// The leader's next round of comparing a group's records with `from <= time < to`.
+    /// The leader's next round of comparing the records of a group that `from` keeps and that are older than `to`.
     Compare {
         /// The group.
         group: GroupId,
-        /// The oldest time.
-        from: Timestamp,
+        /// The oldest times.
+        from: Floors,
         /// The first time left out.
         to: Timestamp,
         /// A negentropy message.
@@ -42,12 +43,12 @@ pub enum Frame {
         /// A negentropy message, or nothing.
         round: Vec<u8>,
     },
-    /// The answer to a round that began too early: older records of the group are not kept here, compare from this time.
+    /// The answer to a round that began too early: older records of the group are not kept here, compare from these times.
     Since {
         /// The group.
         group: GroupId,
-        /// The oldest time that is kept.
-        from: Timestamp,
+        /// The oldest times that both sides keep.
+        from: Floors,
     },
     /// The leader lacks these; answered by [`Frame::Records`], the last of which says so.
     Want {
@@ -90,11 +91,11 @@ pub enum FrameError {
 #[derive(Serialize, Deserialize)]
 enum Fields {
     #[serde(rename = "c")]
-    Compare(String, u64, u64, ByteBuf),
+    Compare(String, Vec<u64>, u64, ByteBuf),
     #[serde(rename = "a")]
     Compared(String, ByteBuf),
     #[serde(rename = "s")]
-    Since(String, u64),
+    Since(String, Vec<u64>),
     #[serde(rename = "w")]
     Want(String, Vec<ByteArray<32>>),
     #[serde(rename = "r")]
@@ -111,10 +112,10 @@ impl Frame {
         let bytes = |bytes: &Vec<u8>| ByteBuf::from(bytes.clone());
         let fields = match self {
             Self::Compare { group, from, to, round } => {
-                Fields::Compare(name(group), from.to_u64(), to.to_u64(), bytes(round))
+                Fields::Compare(name(group), from.to_times(), to.to_u64(), bytes(round))
             }
             Self::Compared { group, round } => Fields::Compared(name(group), bytes(round)),
-            Self::Since { group, from } => Fields::Since(name(group), from.to_u64()),
+            Self::Since { group, from } => Fields::Since(name(group), from.to_times()),
             Self::Want { group, names } => {
                 Fields::Want(name(group), names.iter().map(|name| ByteArray::new(*name.as_bytes())).collect())
             }
@@ -142,15 +143,16 @@ impl Frame {
 
     fn from_fields(fields: Fields) -> Result<Self, FrameError> {
         let group = |name: String| name.parse::<GroupId>().map_err(|_| FrameError::BadField);
+        let floors = |times: &[u64]| Floors::from_times(times).ok_or(FrameError::BadField);
         Ok(match fields {
             Fields::Compare(name, from, to, round) => Self::Compare {
                 group: group(name)?,
-                from: Timestamp::from_u64(from),
+                from: floors(&from)?,
                 to: Timestamp::from_u64(to),
                 round: round.into_vec(),
             },
             Fields::Compared(name, round) => Self::Compared { group: group(name)?, round: round.into_vec() },
-            Fields::Since(name, from) => Self::Since { group: group(name)?, from: Timestamp::from_u64(from) },
+            Fields::Since(name, from) => Self::Since { group: group(name)?, from: floors(&from)? },
             Fields::Want(name, names) if names.len() <= MAX_WANTED => Self::Want {
                 group: group(name)?,
                 names: names.into_iter().map(|name| SyncId::from_bytes(name.into_array())).collect(),

@@ -1,10 +1,12 @@
 //! What a group holds, as reconciliation sees it: a sorted set of short names.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use muster_roles::Timestamp;
 use negentropy::{Bound, Error, Id, Item, NegentropyStorageBase};
 
+use crate::engine::floors::Floors;
 use crate::engine::wire::{Rank, RecordId};
 
 /// A record's name in reconciliation: its time, then the first 24 bytes of its id.
@@ -79,12 +81,18 @@ const LATE_SHARE: usize = 4;
 ///
 /// New ones go to the end. Those that come late, as all do that a session brings, go aside first, and are merged into
 /// the rest when that is compared or they are too many.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Index {
     names: Vec<SyncId>,
     /// Not among `names`.
     late: BTreeSet<SyncId>,
-    floor: Timestamp,
+    floors: Floors,
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self { names: Vec::new(), late: BTreeSet::new(), floors: Floors::NONE }
+    }
 }
 
 impl Index {
@@ -122,15 +130,15 @@ impl Index {
         }
     }
 
-    /// Sets the oldest time that is kept: what is older is not compared, and so not asked for.
-    pub fn set_floor(&mut self, floor: Timestamp) {
-        self.floor = floor;
+    /// Sets the oldest times that are kept: what is older is not compared, and so not asked for.
+    pub fn set_floors(&mut self, floors: Floors) {
+        self.floors = floors;
     }
 
-    /// Returns the oldest time that is kept.
+    /// Returns the oldest times that are kept.
     #[must_use]
-    pub fn floor(&self) -> Timestamp {
-        self.floor
+    pub fn floors(&self) -> Floors {
+        self.floors
     }
 
     /// Takes out what is older than `before`.
@@ -166,18 +174,25 @@ impl Index {
         self.names.is_empty() && self.late.is_empty()
     }
 
-    /// Returns those with `from <= time < to`, for negentropy to compare; late ones only once they are settled.
-    pub(super) fn window(&self, from: Timestamp, to: Timestamp) -> Window<'_> {
-        let start = self.names.partition_point(|name| *name < SyncId::first_at(from));
-        let end = self.names.partition_point(|name| *name < SyncId::first_at(to));
-        Window { names: self.names.get(start..end).unwrap_or_default() }
+    /// Returns those that `from` keeps and that are older than `to`, for negentropy to compare; late ones only once they
+    /// are settled.
+    pub(super) fn window(&self, from: &Floors, to: Timestamp) -> Window<'_> {
+        let position = |time| self.names.partition_point(|name| *name < SyncId::first_at(time));
+        let (start, end) = (position(from.lowest()), position(to));
+        let names = self.names.get(start..end).unwrap_or_default();
+        // Only before the highest floor is there anything to leave out, and hardly ever there: it has been dropped.
+        let mixed = names.get(..position(from.highest()).saturating_sub(start)).unwrap_or(names);
+        if mixed.iter().all(|name| from.keep_name(name)) {
+            return Window { names: Cow::Borrowed(names) };
+        }
+        Window { names: names.iter().filter(|name| from.keep_name(name)).copied().collect() }
     }
 }
 
 /// A part of an index, in the shape negentropy reads.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Window<'a> {
-    names: &'a [SyncId],
+    names: Cow<'a, [SyncId]>,
 }
 
 impl Window<'_> {

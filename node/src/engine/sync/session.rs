@@ -7,6 +7,7 @@ use negentropy::{Id, Negentropy};
 
 use super::frame::{Frame, FrameError, MAX_ROUND_LEN, MAX_WANTED, answer};
 use super::index::{Index, SyncId};
+use crate::engine::floors::Floors;
 use crate::engine::unsent::Unsent;
 
 /// Questions under way at once: while one answer is on its way, one is checked on each of two cores and one is stored.
@@ -63,9 +64,11 @@ pub(super) enum Session {
 #[derive(Debug)]
 pub(super) struct Leading {
     to: Timestamp,
-    /// Groups that are still being compared, and from which time on.
-    comparing: BTreeMap<GroupId, Timestamp>,
+    /// Groups that are still being compared, and from which times on.
+    comparing: BTreeMap<GroupId, Floors>,
     rounds: u32,
+    /// Names that comparing has brought up, and groups that it is done with.
+    learned: usize,
     /// What this side lacks; the most urgent last once all is compared, and of one rank the newest.
     lacking: Vec<(SyncId, GroupId)>,
     /// Whether the other side lacks something.
@@ -91,15 +94,17 @@ impl Session {
         (from, to): (Timestamp, Timestamp),
         unsent: &Unsent,
     ) -> Self {
+        let since = |index: &Index| Floors::at(from).max(index.floors());
         let stored = |(group, index): (&GroupId, &Index)| {
-            let names =
-                unsent.names(group, from.max(index.floor()), to).into_iter().filter(|name| index.contains(name));
-            (group.clone(), names.collect())
+            let since = since(index);
+            let names = unsent.names(group, since.lowest(), to).into_iter();
+            (group.clone(), names.filter(|name| since.keep_name(name) && index.contains(name)).collect())
         };
         Self::Leading(Leading {
             to,
-            comparing: indexes.iter().map(|(group, index)| (group.clone(), from.max(index.floor()))).collect(),
+            comparing: indexes.iter().map(|(group, index)| (group.clone(), since(index))).collect(),
             rounds: 0,
+            learned: 0,
             lacking: Vec::new(),
             other_lacks: false,
             wants: 0,
@@ -116,10 +121,27 @@ impl Session {
         matches!(self, Self::Leading(_))
     }
 
+    /// Gives up what lies beyond the floors, which have risen: it would be dropped as soon as it came.
+    pub(super) fn narrow(&mut self, indexes: &BTreeMap<GroupId, Index>) {
+        if let Self::Leading(leading) = self {
+            leading
+                .lacking
+                .retain(|(name, group)| indexes.get(group).is_none_or(|index| index.floors().keep_name(name)));
+        }
+    }
+
+    /// Returns what grows as long as comparing gets on.
+    pub(super) fn learned(&self) -> usize {
+        match self {
+            Self::Leading(leading) => leading.learned,
+            Self::Following(_) => 0,
+        }
+    }
+
     /// Opens the comparison of every group at once: of two nodes in step, one round trip settles all.
     pub(super) fn compare_all(&self, indexes: &BTreeMap<GroupId, Index>) -> Result<Vec<Step>, Broken> {
         let Self::Leading(leading) = self else { return Err(Broken::Unexpected) };
-        let open = |(group, from): (&GroupId, &Timestamp)| Some(leading.open(group, *from, indexes.get(group)?));
+        let open = |(group, from): (&GroupId, &Floors)| Some(leading.open(group, *from, indexes.get(group)?));
         let steps: Vec<Step> = leading.comparing.iter().filter_map(open).collect::<Result<_, Broken>>()?;
         Ok(if steps.is_empty() { vec![Step::Finish] } else { steps })
     }
@@ -165,8 +187,8 @@ impl Session {
 
 impl Leading {
     /// Opens the comparison of a group.
-    fn open(&self, group: &GroupId, from: Timestamp, index: &Index) -> Result<Step, Broken> {
-        let round = index.window(from, self.to).opening().map_err(|_| Broken::Round)?;
+    fn open(&self, group: &GroupId, from: Floors, index: &Index) -> Result<Step, Broken> {
+        let round = index.window(&from, self.to).opening().map_err(|_| Broken::Round)?;
         Ok(Step::Send(Frame::Compare { group: group.clone(), from, to: self.to, round }))
     }
 
@@ -174,18 +196,23 @@ impl Leading {
     fn on_since(
         &mut self,
         group: &GroupId,
-        since: Timestamp,
+        since: Floors,
         indexes: &BTreeMap<GroupId, Index>,
     ) -> Result<Vec<Step>, Broken> {
-        let from = self.comparing.get_mut(group).filter(|from| **from < since).ok_or(Broken::Unexpected)?;
+        let from = self.comparing.get_mut(group).ok_or(Broken::Unexpected)?;
+        if since == *from || since != from.max(since) {
+            return Err(Broken::Unexpected);
+        }
         *from = since;
         self.rounds += 1;
         if let Some(unsent) = self.unsent.get_mut(group) {
             // Whether the other side ever had these, it does not say.
-            unsent.retain(|name| since <= name.time());
+            unsent.retain(|name| since.keep_name(name));
         }
         match indexes.get(group) {
-            Some(index) if since < self.to && self.rounds < MAX_ROUNDS => Ok(vec![self.open(group, since, index)?]),
+            Some(index) if since.lowest() < self.to && self.rounds < MAX_ROUNDS => {
+                Ok(vec![self.open(group, since, index)?])
+            }
             _ => Ok(self.settled(group)),
         }
     }
@@ -219,11 +246,13 @@ impl Leading {
     /// Nothing more is to be found out about a group; after the last one it is asked for what is lacking.
     fn settled(&mut self, group: &GroupId) -> Vec<Step> {
         self.comparing.remove(group);
+        self.learned += 1;
         if !self.comparing.is_empty() {
             return Vec::new();
         }
         // The most urgent last, and of one rank the newest.
-        self.lacking.sort_by_key(|(name, group)| (name.rank(), *name, group.clone()));
+        // Of one instant group by group: a question is about one group, and ids are as good as random.
+        self.lacking.sort_by_key(|(name, group)| (name.rank(), name.time(), group.clone(), *name));
         self.lacking.dedup();
         let behind = self.other_lacks.then_some(Step::Send(Frame::Behind));
         behind.into_iter().chain(self.ask()).collect()
@@ -233,17 +262,18 @@ impl Leading {
     fn compare_on(
         &mut self,
         group: &GroupId,
-        from: Timestamp,
+        from: Floors,
         round: &[u8],
         index: &Index,
         is_refused: impl Fn(&GroupId, &SyncId) -> bool,
     ) -> Result<Option<Vec<u8>>, Broken> {
-        let window = index.window(from, self.to);
+        let window = index.window(&from, self.to);
         let mut negentropy = Negentropy::borrowed(&window, MAX_ROUND_LEN).map_err(|_| Broken::Round)?;
         negentropy.set_initiator();
         let (mut here, mut there) = (Vec::new(), Vec::new());
         let next = negentropy.reconcile_with_ids(round, &mut here, &mut there).map_err(|_| Broken::Round)?;
         self.other_lacks |= !here.is_empty();
+        self.learned = self.learned.saturating_add(here.len()).saturating_add(there.len());
         if let Some(unsent) = self.unsent.get_mut(group).filter(|unsent| !unsent.is_empty()) {
             for id in &here {
                 unsent.remove(&SyncId::from_bytes(*id.as_bytes()));
@@ -251,8 +281,8 @@ impl Leading {
         }
         let room = MAX_NAMES.saturating_sub(self.lacking.len());
         let names = there.iter().map(|id: &Id| SyncId::from_bytes(*id.as_bytes()));
-        let kept = from.max(index.floor());
-        let in_window = |name: &SyncId| kept <= name.time() && name.time() < self.to;
+        let kept = from.max(index.floors());
+        let in_window = |name: &SyncId| kept.keep_name(name) && name.time() < self.to;
         let wanted = names.filter(|name| in_window(name) && !is_refused(group, name)).take(room);
         self.lacking.extend(wanted.map(|name| (name, group.clone())).collect::<Vec<_>>());
         Ok(next)
@@ -294,7 +324,7 @@ impl Following {
     fn on_compare(
         &mut self,
         group: GroupId,
-        (from, to): (Timestamp, Timestamp),
+        (from, to): (Floors, Timestamp),
         round: &[u8],
         indexes: &BTreeMap<GroupId, Index>,
     ) -> Result<Vec<Step>, Broken> {
@@ -304,11 +334,11 @@ impl Following {
         }
         let round = match indexes.get(&group) {
             None => Vec::new(),
-            Some(index) if from < index.floor() => {
-                return Ok(vec![Step::Send(Frame::Since { group, from: index.floor() })]);
+            Some(index) if from.max(index.floors()) != from => {
+                return Ok(vec![Step::Send(Frame::Since { group, from: from.max(index.floors()) })]);
             }
             Some(index) => {
-                let window = index.window(from, to);
+                let window = index.window(&from, to);
                 Negentropy::borrowed(&window, MAX_ROUND_LEN)
                     .and_then(|mut negentropy| negentropy.reconcile(round))
                     .map_err(|_| Broken::Round)?

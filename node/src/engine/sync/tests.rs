@@ -127,8 +127,19 @@ fn what_is_refused_once_is_not_asked_for_again_until_the_roster_changes() {
     assert_eq!(play(&mut here, &mut there).0, [name(NOW.0 - 10_000, 2)]);
     let mut here = node([]);
     here.refuse(&army(), name(NOW.0 - 10_000, 1));
-    here.rejudge(&army(), &BTreeSet::new());
+    here.ask_anew();
     assert_eq!(play(&mut here, &mut there).0.len(), 2);
+}
+
+#[test]
+fn what_is_withdrawn_while_the_names_are_still_being_read_is_not_offered_unless_it_comes_again() {
+    let (gone, back, stays) = (name(NOW.0 - 10_000, 1), name(NOW.0 - 10_000, 2), name(NOW.0 - 10_000, 3));
+    let mut here = Sync::default();
+    assert_eq!(here.carry([army()]), [SyncEffect::Index(army())]);
+    here.withdraw(&army(), &[gone, back].into());
+    here.stored(&army(), [back]);
+    here.indexed(&army(), vec![gone, back, stays]);
+    assert_eq!(play(&mut node([]), &mut here).0, [stays, back]);
 }
 
 #[test]
@@ -176,9 +187,22 @@ fn what_gossip_has_lost_is_looked_for_again_when_it_is_old_enough() {
 }
 
 /// The same node, which has dropped everything older than this.
-fn keeping_since(mut sync: Sync, ms: u64) -> Sync {
-    sync.drop_below(|_| Timestamp::from_ms(ms));
+fn keeping_since(sync: Sync, ms: u64) -> Sync {
+    keeping(sync, Floors::at(Timestamp::from_ms(ms)))
+}
+
+/// The same node, which keeps no more than this.
+fn keeping(mut sync: Sync, floors: Floors) -> Sync {
+    sync.set_floors(|_| floors);
+    sync.dropped(&floors, |_| false);
     sync
+}
+
+/// Floors at these times, the lowest rank's first.
+fn floors(ms: [u64; 5]) -> Floors {
+    let mut floors = Floors::NONE;
+    Rank::ALL.into_iter().zip(ms).for_each(|(rank, ms)| floors.set(rank, Timestamp::from_ms(ms)));
+    floors
 }
 
 #[test]
@@ -214,9 +238,103 @@ fn a_floor_that_does_not_rise_ends_the_session() {
         let mut sync = node([]);
         sync.connected.insert(key(2), LONG_AGO);
         sync.opened(SessionId(1), key(2), true, &key(1), (NOW, NOW), &Unsent::default());
-        let since = Frame::Since { group: army(), from: Timestamp::from_ms(from) };
+        let since = Frame::Since { group: army(), from: Floors::at(Timestamp::from_ms(from)) };
         assert_eq!(sync.frame(SessionId(1), &since.encode()), [SyncEffect::Close(SessionId(1))]);
     }
+}
+
+#[test]
+fn a_floor_that_rises_for_one_rank_and_sinks_for_another_ends_the_session() {
+    let mut sync = keeping_since(node([]), NOW.0 - 5000);
+    sync.connected.insert(key(2), LONG_AGO);
+    sync.opened(SessionId(1), key(2), true, &key(1), (NOW, NOW), &Unsent::default());
+    let from = floors([4000, 6000, 5000, 5000, 5000].map(|ago| NOW.0 - ago));
+    let since = Frame::Since { group: army(), from };
+    assert_eq!(sync.frame(SessionId(1), &since.encode()), [SyncEffect::Close(SessionId(1))]);
+}
+
+#[test]
+fn what_one_side_dropped_of_one_rank_is_still_compared_of_the_others() {
+    let ranked_at = |rank, ago| ranked(rank, NOW.0 - ago, ago);
+    let all = Rank::ALL.into_iter().flat_map(|rank| [80_000, 40_000].map(|ago| ranked_at(rank, ago)));
+    let full = || node(all.clone());
+    // Nothing is left of what is routine, and half of what is priority; the urgent has not come yet.
+    let floors = floors([3000, 3000, 60_000, RETENTION_MS, RETENTION_MS].map(|ago| NOW.0 - ago));
+    let small = || keeping(node(all.clone().filter(|name| name.rank() < Rank::Immediate)), floors);
+    let lacking = [(Rank::Flash, 40_000), (Rank::Flash, 80_000), (Rank::Immediate, 40_000), (Rank::Immediate, 80_000)]
+        .map(|(rank, ago)| ranked_at(rank, ago));
+    assert_eq!(play(&mut small(), &mut full()).0, lacking, "the newest of the most urgent first");
+    let (mut leader, mut follower) = (full(), small());
+    assert!(play(&mut leader, &mut follower).0.is_empty());
+    assert_eq!(follower.due, [key(1)], "it lacks what is urgent, and nothing else");
+    let mut follower = keeping(full(), floors);
+    assert_eq!(play(&mut full(), &mut follower), (vec![], 4), "one round trip more to learn of the floors");
+    assert!(follower.due.is_empty());
+}
+
+#[test]
+fn carriers_in_step_settle_three_groups_with_one_round_trip_of_two_kib() {
+    let groups = ["navy", "airforce", "army"].map(|group| group.parse::<GroupId>().unwrap());
+    let floors = floors([5000, 40_000, 80_000, 85_000, 90_000].map(|ago| NOW.0 - ago));
+    let carrier = |other| {
+        let mut sync = Sync::default();
+        sync.carry(groups.clone());
+        for group in &groups {
+            let ranks = Rank::ALL.iter().cycle();
+            let names = (0..10_000).zip(ranks).map(|(n, rank)| ranked(*rank, NOW.0 - 100_000 + n * 9, n));
+            sync.indexed(group, names.collect());
+        }
+        sync.connected.insert(other, LONG_AGO);
+        keeping(sync, floors)
+    };
+    let (mut leader, mut follower) = (carrier(key(2)), carrier(key(1)));
+    let (mut frames, mut bytes) = (0, 0);
+    let mut sent = |effects: Vec<SyncEffect>| -> Vec<Vec<u8>> {
+        let frame = |effect| if let SyncEffect::Send(_, frame) = effect { Some(frame) } else { None };
+        let sent: Vec<Vec<u8>> = effects.into_iter().filter_map(frame).collect();
+        frames += sent.len();
+        bytes += sent.iter().map(Vec::len).sum::<usize>();
+        sent
+    };
+    follower.opened(SessionId(2), key(1), false, &key(2), (NOW, NOW), &Unsent::default());
+    let asked = sent(leader.opened(SessionId(1), key(2), true, &key(1), (NOW, NOW), &Unsent::default()));
+    let answered: Vec<Vec<u8>> = asked.iter().flat_map(|frame| sent(follower.frame(SessionId(2), frame))).collect();
+    let ended: Vec<SyncEffect> = answered.iter().flat_map(|frame| leader.frame(SessionId(1), frame)).collect();
+    assert_eq!(ended, [SyncEffect::Close(SessionId(1))]);
+    assert_eq!(frames, 6);
+    assert!(bytes <= 2048, "{bytes} bytes");
+}
+
+#[test]
+fn what_lies_beyond_a_floor_that_rises_meanwhile_is_asked_for_no_more() {
+    let all: Vec<SyncId> = (0..1000).map(|n| name(NOW.0 - 100_000 + n, n)).collect();
+    let (mut leader, mut follower) = (node([]), node(all.clone()));
+    let (one, two) = (SessionId(1), SessionId(2));
+    leader.connected.insert(key(2), LONG_AGO);
+    follower.opened(two, key(1), false, &key(2), (NOW, NOW), &Unsent::default());
+    let mut effects = leader.opened(one, key(2), true, &key(1), (NOW, NOW), &Unsent::default());
+    let mut wanted = BTreeSet::new();
+    while let Some(effect) = effects.pop() {
+        let SyncEffect::Send(_, frame) = effect else { continue };
+        for answer in follower.frame(two, &frame) {
+            match answer {
+                SyncEffect::Send(_, frame) => effects.extend(leader.frame(one, &frame)),
+                SyncEffect::Load(_, _, names) => {
+                    wanted.extend(names);
+                    // The first answer fills the quota: no more than the newest hundred fit.
+                    leader.set_floors(|_| Floors::at(all[900].time()));
+                }
+                _ => {}
+            }
+        }
+    }
+    // What was on its way is stored, and the rest is not asked for.
+    assert_eq!(wanted.len(), MAX_WANTED * 4);
+    for _ in 0..4 {
+        leader.frame(one, &Frame::Records { group: army(), records: vec![vec![7]], last: true }.encode());
+        effects.extend(leader.brought(one, 1, true));
+    }
+    assert_eq!(effects, [SyncEffect::Close(one)]);
 }
 
 #[test]
@@ -250,6 +368,8 @@ fn where_both_open_at_once_the_one_that_the_lower_key_leads_goes_on() {
         let closed = if me < peer { SessionId(2) } else { SessionId(1) };
         assert_eq!(effects, [SyncEffect::Close(closed)]);
         assert_eq!(sync.sessions.len(), 1);
+        let again = sync.tick(UnixMillis(NOW.0 + REPAIR_MS), 0);
+        assert_eq!(sync.later.len() + sync.due.len() + again.len(), usize::from(me > peer), "only one tries again");
     }
 }
 
@@ -280,6 +400,110 @@ fn a_session_that_was_led_and_broke_is_led_again_in_a_moment() {
         sync.member_down(&peer);
         assert!(sync.not_opened(&peer, later).is_empty() && sync.later.is_empty(), "it has gone");
     }
+}
+
+fn later(ms: u64) -> UnixMillis {
+    UnixMillis(NOW.0 + ms)
+}
+
+/// A node that leads a session with the second member, and to which the third is due.
+fn leading_while_another_waits() -> Sync {
+    let mut sync = node([]);
+    let me = key(1);
+    for peer in [key(2), key(3)] {
+        sync.connected.insert(peer, LONG_AGO);
+    }
+    assert_eq!(sync.wish(key(2)), [SyncEffect::Open(key(2))]);
+    sync.opened(SessionId(1), key(2), true, &me, (NOW, NOW), &Unsent::default());
+    assert!(sync.wish(key(3)).is_empty(), "one at a time");
+    sync
+}
+
+#[test]
+fn a_member_that_never_answers_loses_its_session_to_another_and_is_left_alone_for_a_while() {
+    let mut sync = leading_while_another_waits();
+    assert!(sync.tick(later(STALL_MS - 1), 0).is_empty());
+    let ended = sync.tick(later(STALL_MS), 0);
+    assert_eq!(ended, [SyncEffect::Close(SessionId(1)), SyncEffect::Open(key(3))]);
+    sync.not_opened(&key(3), later(STALL_MS));
+    sync.later.clear();
+    assert!(sync.wish(key(2)).is_empty() && !sync.due.contains(&key(2)), "it is not asked again so soon");
+    sync.next_round = Some(UnixMillis(u64::MAX));
+    sync.connected.remove(&key(3));
+    sync.tick(later(STALL_MS + PAUSE_MS), 0);
+    assert!(sync.paused.is_empty());
+}
+
+#[test]
+fn a_session_that_broke_with_nothing_said_is_not_led_again_at_once() {
+    let mut sync = leading_while_another_waits();
+    sync.closed(SessionId(1), later(MUTE_MS));
+    sync.tick(later(MUTE_MS + REPAIR_MS), 0);
+    assert!(!sync.due.contains(&key(2)));
+    sync.next_round = Some(later(MUTE_MS + MUTE_PAUSE_MS + 1000));
+    sync.tick(later(MUTE_MS + MUTE_PAUSE_MS), 0);
+    assert!(sync.due.is_empty() && sync.paused.is_empty());
+    assert!(sync.wish(key(2)).is_empty() && sync.due.contains(&key(2)), "it has its turn when the other is done");
+}
+
+#[test]
+fn answers_that_bring_nothing_keep_no_session_alive() {
+    let mut sync = leading_while_another_waits();
+    let id = SessionId(1);
+    // It claims to hold what nobody has, and answers with nothing, again and again.
+    let fake: Vec<SyncId> = (0..10).map(|n| name(NOW.0 - 60_000, n)).collect();
+    let mut follower = node(fake);
+    follower.connected.insert(key(1), LONG_AGO);
+    follower.opened(SessionId(9), key(1), false, &key(2), (NOW, NOW), &Unsent::default());
+    let opening = Session::lead(&sync.indexes, window(NOW, false), &Unsent::default());
+    let Step::Send(frame) = &opening.compare_all(&sync.indexes).unwrap()[0] else { panic!("no comparing") };
+    let answers = follower.frame(SessionId(9), &frame.encode());
+    let wants = answers.iter().flat_map(|effect| match effect {
+        SyncEffect::Send(_, bytes) => sync.frame(id, bytes),
+        _ => Vec::new(),
+    });
+    assert_eq!(wants.count(), 1, "what it claims to hold is asked for");
+    assert!(sync.tick(later(1000), 0).is_empty());
+    let empty = Frame::Records { group: army(), records: Vec::new(), last: false };
+    let mut ended = Vec::new();
+    for second in 2..60 {
+        let checked = sync.frame(id, &empty.encode());
+        assert!(matches!(checked[..], [SyncEffect::Verify { .. }]), "second {second}: {checked:?}");
+        sync.brought(id, 0, false);
+        ended.extend(sync.tick(later(second * 1000), 0));
+        if !ended.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(ended, [SyncEffect::Close(id), SyncEffect::Open(key(3))]);
+}
+
+#[test]
+fn a_session_that_goes_on_and_on_gives_way_to_others_after_its_turn() {
+    let mut sync = leading_while_another_waits();
+    let second = |n: u64| later(n * 1000);
+    for n in 1..TURN_MS / 1000 {
+        sync.sessions.get_mut(&SessionId(1)).unwrap().is_moving = true;
+        assert!(sync.tick(second(n), 0).is_empty(), "second {n}");
+    }
+    sync.sessions.get_mut(&SessionId(1)).unwrap().is_moving = true;
+    let ended = sync.tick(later(TURN_MS), 0);
+    assert_eq!(ended, [SyncEffect::Close(SessionId(1)), SyncEffect::Open(key(3))]);
+    assert!(sync.due.contains(&key(2)), "and goes on when the others have been asked");
+}
+
+#[test]
+fn sessions_that_members_lead_for_ever_keep_nobody_out() {
+    let mut sync = node([]);
+    for n in 0..MAX_SESSIONS as u64 {
+        sync.opened(SessionId(n), key(10 + n as u8), false, &key(1), (later(n), NOW), &Unsent::default());
+    }
+    let come =
+        |sync: &mut Sync, now| sync.opened(SessionId(99), key(2), false, &key(1), (now, NOW), &Unsent::default());
+    assert_eq!(come(&mut sync, later(TURN_MS - 1)), [SyncEffect::Close(SessionId(99))]);
+    assert_eq!(come(&mut sync, later(TURN_MS)), [SyncEffect::Close(SessionId(0))]);
+    assert_eq!(sync.sessions.len(), MAX_SESSIONS);
+    assert!(sync.sessions.contains_key(&SessionId(99)));
 }
 
 #[test]
@@ -326,7 +550,7 @@ fn records_are_cut_into_frames_within_their_bound() {
 
 /// The names that reconciliation sees, in its order.
 fn compared(index: &Index) -> Vec<SyncId> {
-    let window = index.window(Timestamp::ZERO, Timestamp::from_u64(u64::MAX));
+    let window = index.window(&Floors::NONE, Timestamp::from_u64(u64::MAX));
     let mut names = Vec::new();
     window
         .iterate(0, window.size().unwrap(), &mut |item, _| {
@@ -350,12 +574,17 @@ fn names_that_come_newest_first_are_all_there_and_in_order() {
     assert_eq!(compared(&index), names);
 }
 
+fn any_floors() -> impl Strategy<Value = Floors> {
+    prop_oneof![proptest::array::uniform5(any::<u32>()), any::<u32>().prop_map(|ms| [ms; 5])]
+        .prop_map(|ms| floors(ms.map(u64::from)))
+}
+
 fn frames() -> impl Strategy<Value = Frame> {
     let bytes = || proptest::collection::vec(any::<u8>(), 0..300);
     prop_oneof![
-        (any::<u64>(), any::<u64>(), bytes()).prop_map(|(from, to, round)| Frame::Compare {
+        (any_floors(), any::<u64>(), bytes()).prop_map(|(from, to, round)| Frame::Compare {
             group: army(),
-            from: Timestamp::from_u64(from),
+            from,
             to: Timestamp::from_u64(to),
             round
         }),
@@ -369,7 +598,7 @@ fn frames() -> impl Strategy<Value = Frame> {
             records,
             last
         }),
-        any::<u64>().prop_map(|from| Frame::Since { group: army(), from: Timestamp::from_u64(from) }),
+        any_floors().prop_map(|from| Frame::Since { group: army(), from }),
         Just(Frame::Behind),
     ]
 }
@@ -394,9 +623,33 @@ proptest! {
         let frame = if leads {
             Frame::Compared { group: army(), round }
         } else {
-            Frame::Compare { group: army(), from: Timestamp::ZERO, to: Timestamp::from_u64(u64::MAX), round }
+            Frame::Compare { group: army(), from: Floors::NONE, to: Timestamp::from_u64(u64::MAX), round }
         };
         drop(sync.frame(SessionId(1), &frame.encode()));
+    }
+
+    #[test]
+    fn whatever_either_side_has_dropped_the_leader_asks_for_just_what_both_keep_and_it_lacks(
+        records in proptest::collection::vec((0_usize..5, 0_u64..40, any::<[bool; 2]>()), 0..80),
+        dropped in proptest::array::uniform2(proptest::array::uniform5(0_u64..45)),
+    ) {
+        let all = records.iter().zip(0..).map(|((rank, at, held), n)| (ranked(Rank::ALL[*rank], NOW.0 - 100_000 + at * 1000, n), *held));
+        let [here, there] = dropped.map(|times| floors(times.map(|at| NOW.0 - 100_000 + at * 1000)));
+        let side = |which: usize, floors| keeping(node(all.clone().filter(|(_, held)| held[which]).map(|(name, _)| name)), floors);
+        let (mut leader, mut follower) = (side(0, here), side(1, there));
+        let (wanted, _) = play(&mut leader, &mut follower);
+        let both = here.max(there);
+        let lacking: BTreeSet<SyncId> = all.clone()
+            .filter(|(name, held)| both.keep_name(name) && *held == [false, true]).map(|(name, _)| name).collect();
+        prop_assert_eq!(wanted.len(), lacking.len());
+        prop_assert_eq!(wanted.into_iter().collect::<BTreeSet<_>>(), lacking);
+        let is_behind = all.clone().any(|(name, held)| both.keep_name(&name) && held == [true, false]);
+        prop_assert_eq!(!follower.due.is_empty(), is_behind);
+        leader.sessions.clear();
+        follower.sessions.clear();
+        let (wanted, frames) = play(&mut leader, &mut follower);
+        prop_assert!(wanted.is_empty(), "nothing is asked for twice");
+        prop_assert!(is_behind || frames <= 4, "{frames} frames");
     }
 
     #[test]
