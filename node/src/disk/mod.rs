@@ -3,25 +3,26 @@
 mod carried;
 mod clean;
 mod error;
+mod judged;
 mod marks;
 mod open;
 mod rows;
 pub mod writer;
 
-use std::collections::BTreeSet;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use muster_keys::PublicKey;
-use muster_roles::{GroupId, Roster, Timestamp};
+use muster_roles::{GroupId, Timestamp};
 use redb::{ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 
-use crate::engine::policy::{Permitted, permit_record};
+use crate::engine::floors::Floors;
+use crate::engine::policy::Permitted;
 use crate::engine::store::{Fate, Shed, Store, Stored};
 use crate::engine::sync::SyncId;
 use crate::engine::wire::{Frame, RecordId};
 
-use self::carried::{Bytes, SIZES, drop_before, grow, shrink};
+use self::carried::{Bytes, SIZES, Search, drop_those, grow, shrink};
 use self::open::Opened;
 pub use error::{DiskError, OpenError, damaged_hint};
 pub use marks::Mark;
@@ -54,6 +55,8 @@ const LOWEST_ID: &[u8; 32] = &[0; 32];
 #[derive(Clone, Debug)]
 pub struct Disk {
     database: Arc<Opened>,
+    /// What the one handle that writes knows of what is carried for others.
+    search: Search,
 }
 
 impl Disk {
@@ -75,32 +78,6 @@ impl Disk {
     pub fn messages(&self, group: &GroupId, from: Timestamp, to: Timestamp) -> Result<Rows, DiskError> {
         let records = self.read()?.open_table(RECORDS)?;
         Ok(Rows::new(records.range(span(group.as_str(), from, to))?, false))
-    }
-
-    /// Takes out what `roster` does not permit, a commit a group; returns the names of what is gone.
-    ///
-    /// # Errors
-    /// [`DiskError`].
-    pub fn rejudge(&mut self, roster: &Roster) -> Result<Vec<(GroupId, BTreeSet<SyncId>)>, DiskError> {
-        let mut withdrawn = Vec::new();
-        for (group, _) in newest_by_group(&self.read()?.open_table(RECORDS)?)? {
-            let group = group
-                .parse::<GroupId>()
-                .map_err(|_| DiskError::Damaged { found: format!("records of {group:?}, which names no group") })?;
-            let mut denied = Vec::new();
-            self.scan(&group, Timestamp::ZERO, END_OF_TIME, &mut |stored| {
-                let header = stored.frame().header();
-                if permit_record(roster, header).is_err() {
-                    denied.push((header.time, stored.frame().id()));
-                }
-                ControlFlow::Continue(())
-            })?;
-            if !denied.is_empty() {
-                self.remove(&group, &denied)?;
-                withdrawn.push((group, denied.iter().map(|(time, id)| SyncId::new(*time, id)).collect()));
-            }
-        }
-        Ok(withdrawn)
     }
 
     /// Returns the names of all records of a group, the oldest first.
@@ -187,6 +164,7 @@ impl Store for Disk {
                 raise_seq(&mut seqs, record)?;
                 if fate == Fate::New {
                     let frame = record.frame();
+                    self.search.note(frame.header().time, frame.header().rank());
                     *added.entry(frame.header().group.to_string()).or_default() += frame.bytes().len() as u64;
                     if record.is_own() {
                         outbox.insert(key_of(frame, &frame.id()), ())?;
@@ -255,7 +233,7 @@ impl Store for Disk {
             transaction.open_table(OUTBOX)?.retain(|(_, time, _), ()| time >= before.to_u64())?;
             let mut removed = Bytes::new();
             for (group, _) in newest_by_group(&records)? {
-                let gone = drop_before(&mut records, &group, before)?;
+                let gone = drop_those(&mut records, &group, (Timestamp::ZERO, before), |_| true)?;
                 dropped += gone.records;
                 removed.insert(group, gone.bytes);
             }
@@ -269,8 +247,8 @@ impl Store for Disk {
         Ok(dropped)
     }
 
-    fn shed(&mut self, shed: &Shed) -> Result<Option<Timestamp>, DiskError> {
-        self.drop_oldest(shed)
+    fn shed(&mut self, shed: &Shed) -> Result<Option<Floors>, DiskError> {
+        self.drop_least_urgent(shed)
     }
 
     fn scan(

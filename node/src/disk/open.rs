@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase, StorageBackend};
 
-use super::carried::SIZES;
+use super::carried::{SIZES, Search};
 use super::clean;
 use super::marks::MARKS;
 use super::{Disk, DiskError, META, OUTBOX, OpenError, RECORDS, SEQS};
@@ -60,7 +60,9 @@ impl Disk {
         let found = schema(&database).map_err(|error| OpenError::from_disk(path, error))?;
         let path = || path.to_owned();
         match found {
-            Some(SCHEMA_VERSION) => Ok(Self { database: Arc::new(Opened { database: Some(database), mark }) }),
+            Some(SCHEMA_VERSION) => {
+                Ok(Self { database: Arc::new(Opened { database: Some(database), mark }), search: Search::new() })
+            }
             Some(found) if found > SCHEMA_VERSION => {
                 Err(OpenError::NewerSchema { path: path(), found, known: SCHEMA_VERSION })
             }

@@ -8,10 +8,11 @@ use std::thread;
 use muster_roles::{GroupId, Roster, Timestamp};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
+use crate::engine::floors::Floors;
 use crate::engine::policy::Permitted;
 use crate::engine::store::{Fate, Shed, Store};
 use crate::engine::sync::SyncId;
-use crate::engine::wire::RecordId;
+use crate::engine::wire::{Rank, RecordId};
 
 use super::{Disk, DiskError, Mark};
 
@@ -45,7 +46,7 @@ pub enum Job {
         /// The oldest time to keep.
         before: Timestamp,
     },
-    /// Drop the oldest of what is carried for others; answered only if there was any to drop, or it fails.
+    /// Drop the least urgent and oldest of what is carried for others; answered only if there was any to drop, or it fails.
     Shed(Shed),
     /// Take out what this roster does not permit; always answered.
     Rejudge(Arc<Roster>),
@@ -58,8 +59,8 @@ pub enum Outcome {
     Committed(Vec<(Permitted, Fate)>),
     /// What is carried for others and older than this is not in the store any more.
     Shed {
-        /// The oldest time that is kept of it.
-        before: Timestamp,
+        /// The oldest times that are kept of it.
+        before: Floors,
     },
     /// These are not in the store any more.
     Withdrawn(Vec<(GroupId, BTreeSet<SyncId>)>),
@@ -160,7 +161,7 @@ impl Work {
             }),
             Job::Shed(shed) => match self.attempt(|disk| disk.shed(&shed)) {
                 Some(Some(before)) => {
-                    tracing::info!(before_ms = before.ms(), "dropped the oldest of what is carried for others");
+                    tracing::info!(before_ms = ?Rank::ALL.map(|rank| before.of(rank).ms()), "dropped the least urgent and oldest of what is carried for others");
                     Some(Outcome::Shed { before })
                 }
                 Some(None) => None,

@@ -186,6 +186,8 @@ pub async fn run(parts: Parts) -> Result<Ended, RunError> {
         work: JoinSet::new(),
     };
     driver.show_profile();
+    // The roster may have come while the node was going down, or while it did not run.
+    driver.write(Job::Rejudge(driver.state.roster().clone())).await?;
     let effects = driver.state.start();
     driver.carry_out(effects).await?;
     let result = driver.turn(&mut calls, &mut stop).await;

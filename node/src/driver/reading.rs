@@ -31,8 +31,8 @@ const PIECE_LEN: usize = 32 * 1024;
 
 /// Reads what the engine must know of the store when it starts.
 pub(super) fn boot(disk: &Disk, roster: &Roster, me: &PublicKey, carry: Carry) -> Result<Boot, DiskError> {
-    let (newest, floor, waiting) = (disk.newest()?, disk.floor()?, disk.waiting(MAX_UNSENT)?);
-    let mut boot = Boot { newest, carry, waiting, floor, ..Boot::default() };
+    let (newest, floors, waiting) = (disk.newest()?, disk.floors()?, disk.waiting(MAX_UNSENT)?);
+    let mut boot = Boot { newest, carry, waiting, floors, ..Boot::default() };
     for group in roster.groups() {
         if let Some(seq) = disk.last_seq(group, me)? {
             boot.last_seq.insert(group.clone(), seq);
