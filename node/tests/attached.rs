@@ -81,6 +81,33 @@ fn shutdown_typed_at_one_ends_the_node_and_tells_the_other_why_it_ends() {
 }
 
 #[test]
+fn an_order_that_came_before_the_chat_stands_on_top_and_a_bell_that_is_off_stays_silent() {
+    let unit = Unit::found();
+    unit.admit("Army1", Rank::Leader("army"));
+    unit.admit("Army3", Rank::Soldier("army"));
+    let mut army1 = unit.start("Army1", &[]);
+    let address = army1.address();
+    let mut args = start_args(&[&address]);
+    args.push("--headless");
+    let node = Node::spawn("Army3", &mut unit.command("Army3", args));
+    army1.expect_in_reach(1);
+    army1.say(":order Dig in by noon.");
+    let has_order = || unit.run("Army3", ["log", "army"]).stdout.windows(6).any(|part| part == b"Dig in").then_some(());
+    poll_until(Instant::now() + PATIENCE, has_order).unwrap_or_else(|| panic!("no order: {}", node.transcript()));
+
+    std::fs::write(unit.home("Army3").join("muster.toml"), "bell = false\n").unwrap();
+    let terminal = chat(&unit, "Army3", "one");
+    terminal.record();
+    let screen = terminal.expect("1 order to answer: :ack or :cannot");
+    assert!(screen[2].contains("Army1: Dig in by noon."), "{screen:#?}");
+    army1.say(":flash Enemy at the bridge.");
+    terminal.expect("[flash] Enemy at the bridge.");
+    terminal.say(":ack");
+    terminal.wait("the order gone from the top", |screen| count(screen, "1 order to answer") == 0);
+    assert_eq!(terminal.bells(), 0);
+}
+
+#[test]
 fn a_node_that_is_killed_under_a_chat_leaves_its_terminal_as_it_was_and_the_reason() {
     let unit = Unit::found();
     unit.admit("Army3", Rank::Soldier("army"));

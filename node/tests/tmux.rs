@@ -171,6 +171,53 @@ fn a_pasted_text_is_one_message_and_a_long_one_is_asked_about() {
 }
 
 #[test]
+fn what_is_urgent_rings_orders_stand_on_top_and_who_has_a_message_is_a_key_away() {
+    let unit = Unit::found();
+    unit.admit("Army1", Rank::Leader("army"));
+    unit.admit("Army3", Rank::Soldier("army"));
+    let mut army1 = unit.start("Army1", &[]);
+    let terminal = Terminal::chat(&unit, "Army3", &[&army1.address()]);
+    army1.expect_in_reach(1);
+    terminal.expect("1 in reach");
+    terminal.record();
+
+    army1.say("nothing new");
+    terminal.expect("Army1: nothing new");
+    army1.say(":flash Enemy at the bridge.");
+    terminal.expect("Army1: [flash] Enemy at the bridge.");
+    terminal.expect_bells(1);
+    army1.say("@Army3, can you see it?");
+    terminal.expect("Army1: @Army3, can you see it?");
+    let looks = terminal.tmux(&["capture-pane", "-p", "-e"]);
+    let looks = String::from_utf8(looks.stdout).unwrap();
+    let row = looks.lines().find(|row| row.contains("@Army3")).unwrap();
+    let look = row.split("@Army3").next().unwrap().rsplit(": ").next().unwrap();
+    assert!(look.split(['[', ';', 'm']).any(|look| look == "4"), "underlined: {row:?}");
+    assert_eq!(terminal.bells(), 1, "what is routine, and what is called out in an open group, does not ring");
+
+    army1.say(":order Dig in by noon.");
+    let screen = terminal.expect("1 order to answer: :ack or :cannot");
+    // It stands on top of what has been said, and among it.
+    assert!(screen[1].contains("1 order to answer") && screen[2].contains("Army1: Dig in by noon."), "{screen:#?}");
+    terminal.expect("Army1: [order] Dig in by noon.");
+    terminal.expect_bells(2);
+    terminal.say(":cannot no spades");
+    terminal.wait("the order gone from the top", |screen| count(screen, "1 order to answer") == 0);
+    army1.expect("-- order in army: Dig in by noon.: all have answered: Army3 cannot: no spades");
+
+    terminal.say("seen");
+    terminal.expect("Army3 (me): seen (1/2 delivered)");
+    terminal.press("F2");
+    let screen = terminal.expect("1 of 2 have it");
+    assert!(count(&screen, "Army3 (me): seen") >= 1 && count(&screen, "○ Chief") == 1, "{screen:#?}");
+    // It is kept up while it is looked at.
+    let _chief = unit.start(CHIEF, &[&army1.address()]);
+    terminal.expect("2 of 2 have it");
+    terminal.press("Escape");
+    terminal.wait("the list gone", |screen| count(screen, "have it") == 0);
+}
+
+#[test]
 fn another_size_is_laid_out_anew() {
     let unit = Unit::found();
     let terminal = Terminal::chat(&unit, CHIEF, &[]);
@@ -251,7 +298,7 @@ fn chat_that_panics() {
     runtime.block_on(async {
         let (asks_tx, mut asks) = tokio::sync::mpsc::channel(SCREEN_QUEUE_LEN);
         let (events, events_rx) = tokio::sync::mpsc::channel(SCREEN_QUEUE_LEN);
-        tokio::spawn(muster::ui::run_full(asks_tx, events_rx));
+        tokio::spawn(muster::ui::run_full(asks_tx, events_rx, true));
         let profile = Profile {
             name: "Army3".parse().unwrap(),
             role: Role::Soldier("army".parse().unwrap()),

@@ -125,7 +125,14 @@ async fn answer_all(
         let outcome = match &request {
             Request::Leave { .. } => return,
             Request::Export { group } => save(&client, group).await,
-            request => client.ask(request).await.map_err(refusal),
+            request => {
+                let asked = client.ask(request).await;
+                if matches!(&asked, Err(ClientError::Refused(refusal)) if *refusal != Refusal::ending()) {
+                    // It runs on: if it ends later, that is by itself.
+                    ending.send_replace(false);
+                }
+                asked.map_err(refusal)
+            }
         };
         // Who ends the node leaves by that.
         let is_last = ends_node && outcome.is_ok();
@@ -176,5 +183,62 @@ async fn until(time: Option<Instant>) {
     match time {
         Some(time) => sleep_until(time).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::api::{Listener, serve};
+    use crate::control::{Call, Listening, Node, RequestId, Told};
+
+    /// Lets a screen ask this node to end, has it refused or not, and ends the node; returns how the screen ended.
+    async fn ended_after_asking(refusal: Option<Refusal>) -> Ended {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("control.sock");
+        let (node, mut calls) = Node::new();
+        let (_ending, ended) = watch::channel(false);
+        let served = tokio::spawn(serve(Listener::open(&socket).unwrap(), node, ended));
+        let client = Client::new(&socket);
+        let (tell, events) = mpsc::channel(SCREEN_QUEUE_LEN);
+        let head = EventId { run: 1, number: 0 };
+        let (hearing, ()) = tokio::join!(client.hear(None), async {
+            let Some(Call::Listen { reply, .. }) = calls.recv().await else { panic!("it does not listen") };
+            reply.send(Ok(Listening { head, now: Vec::new(), events })).unwrap();
+        });
+        let (asks, asked) = mpsc::channel(SCREEN_QUEUE_LEN);
+        let (shown_tx, mut shown) = mpsc::channel(SCREEN_QUEUE_LEN);
+        let attended = tokio::spawn(attend(client, hearing.unwrap(), asked, shown_tx));
+        asks.send(Ask { id: RequestId(1), request: Request::Shutdown { patient: false } }).await.unwrap();
+        let Some(Call::Ask { request: Request::Shutdown { .. }, reply }) = calls.recv().await else {
+            panic!("it does not ask the node to end")
+        };
+        match refusal {
+            Some(refusal) => {
+                reply.send(Err(refusal)).unwrap();
+                // The screen has been told that the node runs on.
+                shown.recv().await.unwrap();
+            }
+            // The node is gone before it has answered.
+            None => drop(reply),
+        }
+        tell.send(Arc::new(Told::new(EventId { number: 1, ..head }, Event::Closed))).await.unwrap();
+        let ended = attended.await.unwrap().unwrap();
+        served.abort();
+        ended
+    }
+
+    #[tokio::test]
+    async fn a_node_that_would_not_end_for_a_screen_and_ends_later_has_ended_by_itself() {
+        let refusal = Refusal::new(RefusalKind::Failed, "not now");
+        assert!(matches!(ended_after_asking(Some(refusal)).await, Ended::WithNode));
+    }
+
+    #[tokio::test]
+    async fn a_node_that_ends_before_it_has_answered_has_ended_as_the_screen_asked() {
+        assert!(matches!(ended_after_asking(None).await, Ended::Left));
     }
 }

@@ -22,11 +22,16 @@ pub(super) struct ChatArgs {
     /// Lines in, and one JSON object a line out
     #[arg(long, env = "MUSTER_JSON")]
     json: bool,
+
+    /// Do not ring the terminal's bell for what is urgent
+    #[arg(long, env = "MUSTER_NO_BELL")]
+    no_bell: bool,
 }
 
 pub(super) fn run(settings: &Settings, args: &ChatArgs) -> Result<(), CommandError> {
     let client = client(settings)?;
     let screen = Screen::choose(args.plain, args.json, false);
+    let screen = if args.no_bell { screen.silent() } else { screen };
     wait_for(async {
         let hearing = client.hear(None).await.map_err(|error| failure(&error))?;
         let (asks, asked) = mpsc::channel(SCREEN_QUEUE_LEN);

@@ -10,8 +10,8 @@ use crate::ui::{self, Tells};
 /// How whoever is there sits at the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Screen {
-    /// The chat at a terminal.
-    Full,
+    /// The chat at a terminal, with a bell for what is urgent.
+    Full { bell: bool },
     /// Plain lines; `stay` past the end of input.
     Plain { stay: bool },
     /// JSON, an object a line; `stay` past the end of input.
@@ -26,12 +26,20 @@ pub(super) struct Shown {
 }
 
 impl Screen {
-    /// Picks a screen by what was asked for and what standard input and output are.
+    /// Picks a screen by what was asked for and what standard input and output are; a full one has its bell.
     pub(super) fn choose(plain: bool, json: bool, stay: bool) -> Self {
         match (json, plain || stay || !ui::suits_full_screen()) {
             (true, _) => Self::Json { stay },
             (false, true) => Self::Plain { stay },
-            (false, false) => Self::Full,
+            (false, false) => Self::Full { bell: true },
+        }
+    }
+
+    /// The same screen without a bell.
+    pub(super) const fn silent(self) -> Self {
+        match self {
+            Self::Full { .. } => Self::Full { bell: false },
+            other => other,
         }
     }
 
@@ -43,7 +51,7 @@ impl Screen {
     /// Shows the screen until whoever is there leaves or the node has ended.
     pub(super) async fn show(self, asks: mpsc::Sender<Ask>, shown: mpsc::Receiver<Shown>) -> io::Result<()> {
         match self {
-            Self::Full => ui::run_full(asks, events_of(shown)).await,
+            Self::Full { bell } => ui::run_full(asks, events_of(shown), bell).await,
             Self::Plain { stay } => ui::run_plain(asks, events_of(shown), stay).await,
             Self::Json { stay } => ui::run_json(asks, shown, stay).await,
         }

@@ -39,6 +39,10 @@ pub(super) struct StartArgs {
     #[arg(long, env = "MUSTER_JSON")]
     json: bool,
 
+    /// Do not ring the terminal's bell for what is urgent
+    #[arg(long, env = "MUSTER_NO_BELL")]
+    no_bell: bool,
+
     /// Address to listen on, such as /ip4/0.0.0.0/tcp/4001; once for each
     #[arg(long, env = "MUSTER_LISTEN", value_name = "ADDR", value_delimiter = ',', default_values = DEFAULT_LISTEN)]
     pub(super) listen: Vec<Multiaddr>,
@@ -173,7 +177,8 @@ impl StartArgs {
     /// What is shown, if anything: what is said must not get into the log of whatever runs a node without a screen.
     fn screen(&self) -> Option<Screen> {
         let is_shown = !self.headless || self.plain || self.json;
-        is_shown.then(|| Screen::choose(self.plain, self.json, self.headless))
+        let screen = is_shown.then(|| Screen::choose(self.plain, self.json, self.headless))?;
+        Some(if self.no_bell { screen.silent() } else { screen })
     }
 
     fn network(self, places: Vec<Place>) -> net::Config {

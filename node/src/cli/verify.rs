@@ -11,7 +11,7 @@ use super::output::Output;
 use super::time;
 use crate::config::Settings;
 use crate::engine::bundle::BundleReader;
-use crate::engine::proof::{Fault, Hole, Named, Prover, Report, Share};
+use crate::engine::proof::{Fault, Hole, Named, Prover, Report, Row, Share};
 use crate::engine::store::Stored;
 use crate::engine::view::Reader;
 use crate::error::CommandError;
@@ -83,7 +83,8 @@ fn tell(report: &Report, output: &mut Output) -> Result<(), CommandError> {
     let span = report.span.map_or_else(String::new, |(from, to)| format!(", {} to {}", rfc3339(from), rfc3339(to)));
     output.line(format_args!("{} records by {} roster documents{span}", all, report.documents))?;
     for Share { group, author, messages, receipts } in &report.shares {
-        output.line(format_args!("  {group}  {author}: {messages} messages, {receipts} receipts"))?;
+        let (messages, receipts) = (describe_row(messages, "message"), describe_row(receipts, "receipt"));
+        output.line(format_args!("  {group}  {author}: {messages}, {receipts}"))?;
     }
     match report.bad {
         0 => output.line("all signatures are good, and every author had the right to its records")?,
@@ -117,6 +118,12 @@ fn describe(Named { group, author, count, is_receipt, time, id }: &Named) -> Str
     let author = author.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);
     let what = if *is_receipt { "receipt" } else { "message" };
     format!(" ({group}, {author}'s {what} {count} of {}, {id})", rfc3339(*time))
+}
+
+/// How many there are, and from which to which of the author's own count they reach.
+fn describe_row(Row { count, span }: &Row, what: &str) -> String {
+    let span = span.map_or_else(String::new, |(first, last)| format!(" ({first} to {last})"));
+    format!("{count} {what}{}{span}", if *count == 1 { "" } else { "s" })
 }
 
 fn describe_hole(Hole { group, author, is_receipt, first, last }: &Hole) -> String {

@@ -48,6 +48,20 @@ impl Manner {
         Self { about: Some(about), ..Self::default() }
     }
 
+    /// Tells whether it answers an order.
+    #[must_use]
+    pub fn is_answer(self) -> bool {
+        matches!(self.about, Some(About::Acknowledged(_) | About::Cannot(_)))
+    }
+
+    /// Returns how urgent it is to whoever reads it.
+    ///
+    /// An answer to an order goes before routine traffic, as somebody waits for it; to a person it is none the more urgent.
+    #[must_use]
+    pub fn urgency(self) -> Precedence {
+        if self.is_answer() && self.precedence == Precedence::Priority { Precedence::Routine } else { self.precedence }
+    }
+
     /// Says a text like this.
     ///
     /// What answers an order is about it, whatever else is said; it is never less urgent than priority.

@@ -24,6 +24,7 @@ mod roster;
 mod status;
 
 pub use crate::engine::MAX_TEXT_LEN;
+pub use crate::engine::mention::calls;
 pub use crate::engine::view::{Printable, Text};
 pub use answer::{Answer, Page, Posted};
 pub use attend::{answered, attend};

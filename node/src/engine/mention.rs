@@ -1,16 +1,26 @@
 //! Names called in a text: `@Name`.
 
+use std::ops::Range;
+
 use muster_roles::MemberName;
 
-/// Tells whether a text calls a member by name: `@Name` in any case, with nothing behind it that could belong to a name.
-///
-/// Full stops and the like belong to names only where something follows them, so that a sentence may end with one.
+/// Tells whether a text calls a member by name.
 #[must_use]
 pub fn mentions(text: &str, name: &MemberName) -> bool {
-    text.split('@').skip(1).any(|behind| {
-        let name = name.as_str();
-        let called = behind.get(..name.len()).is_some_and(|front| front.eq_ignore_ascii_case(name));
-        called && behind.get(name.len()..).is_some_and(ends_name)
+    calls(text, name).next().is_some()
+}
+
+/// Returns where a text calls a member by name, in bytes: `@Name` in any case, with nothing behind it that could belong
+/// to a name.
+///
+/// Full stops and the like belong to names only where something follows them, so that a sentence may end with one.
+pub fn calls(text: &str, name: &MemberName) -> impl Iterator<Item = Range<usize>> {
+    let name = name.as_str();
+    text.match_indices('@').filter_map(move |(at, sign)| {
+        let start = at + sign.len();
+        let end = start + name.len();
+        let is_called = text.get(start..end).is_some_and(|front| front.eq_ignore_ascii_case(name));
+        (is_called && text.get(end..).is_some_and(ends_name)).then_some(at..end)
     })
 }
 
@@ -36,6 +46,14 @@ mod tests {
         {
             assert!(calls(text), "{text}");
         }
+    }
+
+    #[test]
+    fn every_call_is_found_where_it_stands() {
+        let text = "@Army1, ask @Army12 or @ARMY1.";
+        let found: Vec<&str> =
+            super::calls(text, &"Army1".parse().unwrap()).map(|range| text.get(range).unwrap()).collect();
+        assert_eq!(found, ["@Army1", "@ARMY1"]);
     }
 
     #[test]

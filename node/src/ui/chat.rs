@@ -6,6 +6,7 @@ use std::fmt;
 use muster_roles::GroupId;
 
 use super::commands::{self, Action, CommandError};
+use super::deliveries::Deliveries;
 use super::numbers::{Meant, Numbers};
 use super::printed::Line;
 use super::shown::Shown;
@@ -35,6 +36,7 @@ pub(super) struct Chat {
     unread: BTreeMap<GroupId, u64>,
     shown: Shown,
     numbers: Numbers,
+    deliveries: Deliveries,
     /// Groups whose history was asked for, with the live messages that came before it.
     awaited: BTreeMap<GroupId, Awaited>,
     asked: u64,
@@ -109,7 +111,10 @@ impl Chat {
             Event::Missed { count } => self.on_missed(count),
             Event::Notice(notice) => vec![told(wording::notice(&notice, self.open.as_ref()))],
             Event::Order(order) => self.numbers.on_order(order).map(told).into_iter().collect(),
-            Event::Delivery { .. } | Event::Member(_) | Event::JoinRequests { .. } | Event::Closed => Vec::new(),
+            Event::Delivery { group, ids, delivery } => {
+                self.deliveries.on_delivery(&group, &ids, &delivery).map(told).into_iter().collect()
+            }
+            Event::Member(_) | Event::JoinRequests { .. } | Event::Closed => Vec::new(),
         };
         outputs.extend(self.note_read());
         outputs
@@ -126,6 +131,9 @@ impl Chat {
             Answer::JoinRequests { requests } => wording::requests(&requests).into_iter().map(told).collect(),
             Answer::Matrix(matrix) => wording::matrix(&matrix).into_iter().map(told).collect(),
             Answer::Changed(changed) => vec![told(wording::changed(&changed))],
+            Answer::Orders { orders } => {
+                orders.into_iter().filter_map(|order| self.numbers.on_order(order)).map(told).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -159,12 +167,15 @@ impl Chat {
         let greeting = wording::greeting(profile);
         let before = self.profile.replace(profile.clone());
         let Some(before) = before else {
-            let ask = profile.home_group().cloned().map(|group| self.open(group));
-            return std::iter::once(told(greeting)).chain(ask).collect();
+            let history = profile.home_group().cloned().map(|group| self.open(group));
+            // Orders that came before this screen did wait all the same.
+            let orders = Output::Ask(self.ask(Request::Orders));
+            return std::iter::once(told(greeting)).chain(history).chain([orders]).collect();
         };
         let readable = |group: &GroupId| profile.groups.iter().any(|choice| choice.id == *group);
         self.unread.retain(|group, _| readable(group));
         self.awaited.retain(|group, _| readable(group));
+        self.numbers.orders.keep_groups(readable);
         let mut outputs = Vec::new();
         if (&before.name, &before.role) != (&profile.name, &profile.role) {
             outputs.push(told(greeting));
@@ -304,6 +315,7 @@ impl Chat {
     /// A message as it is printed: with what it is about, and how urgent it is, before its text.
     fn line(&mut self, message: Message) -> Output {
         let lead = self.numbers.note(&message);
+        self.deliveries.note(&message);
         let text = if lead.is_empty() { message.text } else { Text::new(&format!("{lead}{}", message.text.as_str())) };
         Output::Print(Line::Message(Message { text, ..message }))
     }

@@ -9,7 +9,9 @@ pub mod commands;
 
 mod author;
 mod chat;
+mod deliveries;
 mod numbers;
+mod orders;
 mod plain;
 mod printed;
 mod session;

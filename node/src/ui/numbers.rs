@@ -1,12 +1,13 @@
-//! Short numbers for the messages that a screen has been told of, and the orders that wait: what a typed command means by
-//! them. The first message of a group has the number 1, and none changes while the screen is open.
+//! Short numbers for the messages that a screen has been told of, and what a typed command means by them and by the orders
+//! that wait. The first message of a group has the number 1, and none changes while the screen is open.
 
 use std::collections::BTreeMap;
 
-use muster_roles::{GroupId, MemberName};
+use muster_roles::{GroupId, MemberName, Precedence};
 
 use super::commands::{CommandError, Saying};
-use crate::control::{About, Manner, Message, MessageId, Order, Position, Request};
+use super::orders::{News, Orders};
+use crate::control::{About, Manner, Message, MessageId, Order, Request};
 
 /// Messages of a group that keep a number.
 const NUMBERED: usize = 500;
@@ -14,15 +15,14 @@ const NUMBERED: usize = 500;
 /// Messages that `:numbers` lists: what a person looks back on.
 const LISTED: usize = 20;
 
-/// Orders kept; the oldest give way.
-const MAX_ORDERS: usize = 256;
-
 /// What is kept of a message.
 #[derive(Debug)]
 struct Brief {
     id: MessageId,
     author: MemberName,
     mine: bool,
+    /// Whether it answers an order: who has it is not told, as nobody confirms an answer.
+    is_answer: bool,
     line: String,
 }
 
@@ -38,7 +38,7 @@ struct Group {
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
     groups: BTreeMap<GroupId, Group>,
-    orders: BTreeMap<Position, Order>,
+    pub(super) orders: Orders,
 }
 
 /// What a typed command comes to.
@@ -59,7 +59,8 @@ impl Numbers {
         if !group.numbers.contains_key(&message.id) {
             group.last = group.last.saturating_add(1);
             let line = format!("{}: {lead}{}", message.author, message.text);
-            let brief = Brief { id: message.id, author: message.author.clone(), mine: message.is_mine(), line };
+            let (mine, is_answer) = (message.is_mine(), message.manner.is_answer());
+            let brief = Brief { id: message.id, author: message.author.clone(), mine, is_answer, line };
             group.numbers.insert(message.id, group.last);
             group.messages.insert(group.last, brief);
             if group.messages.len() > NUMBERED
@@ -73,17 +74,8 @@ impl Numbers {
 
     /// Takes in how an order stands; tells of it where that matters to the person.
     pub(super) fn on_order(&mut self, order: Order) -> Option<String> {
-        let told = (order.open || order.message.is_mine()).then(|| standing(&order));
-        self.orders.insert(order.message.position(), order);
-        if self.orders.len() > MAX_ORDERS {
-            self.orders.pop_first();
-        }
-        told
-    }
-
-    /// Returns how many orders wait for this member's answer.
-    pub(super) fn orders_to_answer(&self) -> usize {
-        self.orders.values().filter(|order| order.mine_to_answer).count()
+        let line = standing(&order);
+        (self.orders.take(order) != News::Nothing).then_some(line)
     }
 
     /// Works out what a command means in a group.
@@ -103,9 +95,7 @@ impl Numbers {
                 post(group, text, Manner::about(About::Correction(brief.id)))
             }
             Saying::Answer(is_able, text) => {
-                let waits = |order: &&Order| order.mine_to_answer;
-                let here = self.orders.values().filter(waits).find(|order| order.message.group == *group);
-                let order = here.or_else(|| self.orders.values().find(waits)).ok_or(CommandError::NoOrder)?;
+                let order = self.orders.to_answer(Some(group)).into_iter().next().ok_or(CommandError::NoOrder)?;
                 let about = if is_able { About::Acknowledged } else { About::Cannot };
                 post(&order.message.group, text, Manner::about(about(order.message.id)))
             }
@@ -127,7 +117,8 @@ impl Numbers {
     }
 
     fn newest_mine(&self, group: &GroupId) -> Option<MessageId> {
-        self.groups.get(group)?.messages.values().rev().find(|brief| brief.mine).map(|brief| brief.id)
+        let messages = &self.groups.get(group)?.messages;
+        messages.values().rev().find(|brief| brief.mine && !brief.is_answer).map(|brief| brief.id)
     }
 
     fn list(&self, group: &GroupId) -> Vec<String> {
@@ -138,13 +129,13 @@ impl Numbers {
     }
 
     fn list_orders(&self) -> Vec<String> {
-        let open: Vec<String> = self.orders.values().filter(|order| order.open).map(standing).collect();
+        let open: Vec<String> = self.orders.open().map(standing).collect();
         if open.is_empty() { vec!["no order waits".to_owned()] } else { open }
     }
 
     /// What stands before a message's text.
     fn lead(&self, message: &Message) -> String {
-        let Manner { order, precedence, about } = message.manner;
+        let (Manner { order, about, .. }, urgency) = (message.manner, message.manner.urgency());
         let group = self.groups.get(&message.group);
         let number = |id: MessageId| {
             let number = group.and_then(|group| group.numbers.get(&id));
@@ -153,8 +144,8 @@ impl Numbers {
         let author_of = |id| group.and_then(|group| group.messages.get(group.numbers.get(&id)?));
         let is_own = |id| author_of(id).is_some_and(|brief| brief.author == message.author);
         let mut marks = Vec::new();
-        if precedence > muster_roles::Precedence::Priority || (about.is_none() && precedence > Default::default()) {
-            marks.push(precedence.to_string());
+        if urgency > Precedence::Routine {
+            marks.push(urgency.to_string());
         }
         if order {
             marks.push("order".to_owned());
@@ -172,7 +163,7 @@ impl Numbers {
 }
 
 /// How an order stands, in one line.
-fn standing(order: &Order) -> String {
+pub(super) fn standing(order: &Order) -> String {
     let Message { group, author, text, .. } = &order.message;
     let names = |names: &[MemberName]| names.iter().map(MemberName::as_str).collect::<Vec<_>>().join(", ");
     if order.mine_to_answer {
@@ -199,7 +190,7 @@ fn standing(order: &Order) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::ui::sample::{group, message, mine};
+    use crate::ui::sample::{group, message, mine, order_to_me};
 
     fn about(message: Message, about: About) -> Message {
         Message { manner: Manner::about(about), ..message }
@@ -249,7 +240,7 @@ mod tests {
         assert_eq!(lead(&mut numbers, "Army2", About::Reply(id)), "[reply 1] ");
         assert_eq!(lead(&mut numbers, "Army1", About::Correction(id)), "[corrects 1] ");
         assert_eq!(lead(&mut numbers, "Army2", About::Correction(id)), "[reply 1] ");
-        let manner = Manner { order: true, precedence: muster_roles::Precedence::Flash, about: None };
+        let manner = Manner { order: true, precedence: Precedence::Flash, about: None };
         let order = Message { manner, ..message(10, "army", "Army1", "go") };
         assert_eq!(numbers.note(&order), "[flash, order] ");
         assert_eq!(numbers.note(&message(11, "army", "Army1", "plain")), "");
@@ -260,17 +251,12 @@ mod tests {
         let mut numbers = numbers();
         assert_eq!(numbers.meaning(&group("army"), Saying::Answer(true, String::new())), Err(CommandError::NoOrder));
         for number in [20, 21] {
-            let order = Order {
-                message: message(number, "army", "Army1", "go"),
-                answers: Vec::new(),
-                missing: vec!["Army3".parse().unwrap()],
-                mine_to_answer: true,
-                open: true,
-            };
-            assert!(numbers.on_order(order).unwrap().contains("answer with :ack"));
+            let order = order_to_me(number, "army", "Army1", "go");
+            assert!(numbers.on_order(order.clone()).unwrap().contains("answer with :ack"));
+            assert_eq!(numbers.on_order(order), None, "it has been told");
         }
         let answer = numbers.meaning(&group("army"), Saying::Answer(false, "no road".to_owned()));
         assert_eq!(manner(answer).about, Some(About::Cannot(message(20, "army", "Army1", "go").id)));
-        assert_eq!(numbers.orders_to_answer(), 2);
+        assert_eq!(numbers.orders.to_answer(None).len(), 2);
     }
 }

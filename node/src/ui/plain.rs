@@ -7,6 +7,8 @@
 //! | `[army] Army1: text` | a message, and nothing but a message starts with `[` |
 //! | `[army] Army3 (me): text` | this member's own message, printed once it is stored; with ` (waiting)` behind it while nobody else has it |
 //! | `-- sent: 1 message that waited` | somebody has it now |
+//! | `-- carried by Base: “text”` | it waited, and is now with members who pass it on and cannot read it |
+//! | `-- all have “text”` | everybody who may read it has it; several that are known of together are counted in one line |
 //! | `-- 2 messages while you were away` | the messages that follow came late; they are in the order of their times |
 //! | `-- 2 new in heads` | messages of a group that is not open came late |
 //! | `-- unread --` | what follows has not been shown before |

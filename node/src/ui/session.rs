@@ -284,6 +284,7 @@ mod tests {
         let group = crate::ui::sample::group("army");
         let nothing = Page { group, messages: Vec::new(), older: None, seen: None };
         ends.events.send(Event::Answered { to: asked.id, answer: Answer::Page(nothing) }).await.unwrap();
+        assert!(matches!(ends.asks.recv().await.unwrap().request, Request::Orders));
         ends
     }
 

@@ -3,6 +3,8 @@
 //! `model` is the state: pure, changed by what the node tells and by keys. `draw` makes a screen of it, at the cost of
 //! what is seen. What is here is the loop that joins them with a terminal and a node.
 
+mod band;
+mod bell;
 mod completion;
 mod draw;
 mod drawing;
@@ -16,6 +18,7 @@ mod search;
 mod terminal;
 mod timeline;
 mod typed;
+mod unread;
 mod window;
 mod wrap;
 
@@ -35,6 +38,7 @@ use ratatui::crossterm::event::{Event as Typed, EventStream, MouseEventKind};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
+use self::bell::Bell;
 use self::layout::Size;
 use self::model::{Model, Stay};
 use self::palette::Palette;
@@ -45,20 +49,23 @@ use crate::control::{Ask, Event, SCREEN_QUEUE_LEN};
 /// How often the screen is drawn though nothing has happened, as ages are shown in minutes.
 const MINUTE: Duration = Duration::from_secs(60);
 
+/// How often it is asked anew who has the message that is looked at: that others have read it comes without news.
+const LOOK_SPACING: Duration = Duration::from_secs(5);
+
 /// How long a terminal that does not take what is written to it may hold up the end.
 const REST_LIMIT: Duration = Duration::from_secs(2);
 
-/// Talks to the node at the terminal until the person leaves or the node closes.
+/// Talks to the node at the terminal until the person leaves or the node closes; with `bell`, what is urgent rings.
 ///
 /// # Errors
 /// The terminal could not be taken over, read or written.
-pub async fn run_full(requests: mpsc::Sender<Ask>, events: mpsc::Receiver<Event>) -> io::Result<()> {
+pub async fn run_full(requests: mpsc::Sender<Ask>, events: mpsc::Receiver<Event>, bell: bool) -> io::Result<()> {
     let (done_tx, done) = oneshot::channel();
     let node = requests.clone();
     // A thread of its own: a terminal that is slow to take what is written holds up nothing but itself.
     thread::Builder::new().name("screen".to_owned()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-        let result = runtime.and_then(|runtime| runtime.block_on(run(requests, events)));
+        let result = runtime.and_then(|runtime| runtime.block_on(run(requests, events, Bell::new(bell))));
         // Fails only where the wait for it is over.
         let _unwanted = done_tx.send(result);
     })?;
@@ -72,13 +79,15 @@ pub async fn run_full(requests: mpsc::Sender<Ask>, events: mpsc::Receiver<Event>
     }
 }
 
-async fn run(requests: mpsc::Sender<Ask>, mut events: mpsc::Receiver<Event>) -> io::Result<()> {
+async fn run(requests: mpsc::Sender<Ask>, mut events: mpsc::Receiver<Event>, bell: Bell) -> io::Result<()> {
     let mut screen = Screen::open()?;
     let mut typed = EventStream::new();
-    let mut model = Model::new(Screen::size()?, TimeZone::system(), Palette::from_env());
+    let mut model = Model::new(Screen::size()?, TimeZone::system(), Palette::from_env(), bell);
     let mut told = Vec::with_capacity(SCREEN_QUEUE_LEN);
     let mut minute = interval(MINUTE);
     minute.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut look = interval(LOOK_SPACING);
+    look.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut left: Option<Instant> = None;
     let mut is_changed = true;
     loop {
@@ -115,6 +124,10 @@ async fn run(requests: mpsc::Sender<Ask>, mut events: mpsc::Receiver<Event>) -> 
             },
             () = until(left, SILENCE_LIMIT), if model.stay == Stay::Leaving => model.on_long_leave(),
             () = until(left, LEAVE_LIMIT) => return Ok(()),
+            _ = look.tick(), if model.looks_who() => {
+                is_changed = false;
+                model.look_again();
+            }
             _ = minute.tick() => {}
         }
     }

@@ -54,6 +54,17 @@ pub(super) fn late(count: u64, while_away: bool) -> String {
     format!("{} {}", counted(count, "message"), if while_away { "while you were away" } else { "came late" })
 }
 
+/// Everybody who may read it has something of this member's.
+pub(super) fn delivered_to_all(what: &str) -> String {
+    format!("all have {what}")
+}
+
+/// What waited has gone to members who cannot read it and pass it on.
+pub(super) fn carried(by: &[MemberName], what: &str) -> String {
+    let names: Vec<&str> = by.iter().map(MemberName::as_str).collect();
+    format!("carried by {}: {what}", names.join(", "))
+}
+
 /// A screen was too slow.
 pub(super) fn missed(count: u64) -> String {
     format!("{} could not be shown in time and are missing here", counted(count, "event"))

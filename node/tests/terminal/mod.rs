@@ -81,6 +81,28 @@ impl Terminal {
         self.tmux(&["paste-buffer", "-p"]);
     }
 
+    /// Keeps everything that is written to the terminal from now on.
+    pub(crate) fn record(&self) {
+        let file = self.recording();
+        std::fs::write(&file, "").unwrap();
+        self.tmux(&["pipe-pane", &format!("exec cat >> '{}'", file.display())]);
+    }
+
+    /// Counts the bells among it.
+    pub(crate) fn bells(&self) -> usize {
+        std::fs::read(self.recording()).unwrap().iter().filter(|byte| **byte == b'\x07').count()
+    }
+
+    /// Waits until so many have rung.
+    pub(crate) fn expect_bells(&self, wanted: usize) {
+        let rung = poll_until(Instant::now() + PATIENCE, || (self.bells() >= wanted).then_some(()));
+        rung.unwrap_or_else(|| panic!("{} bells of {wanted}:\n{}", self.bells(), self.screen().join("\n")));
+    }
+
+    fn recording(&self) -> PathBuf {
+        self.socket.with_extension("recorded")
+    }
+
     /// Returns what stands on the screen, without empty rows.
     pub(crate) fn screen(&self) -> Vec<String> {
         let output = self.tmux(&["capture-pane", "-p"]);

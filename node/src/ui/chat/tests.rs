@@ -1,8 +1,10 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::control::{Notice, RefusalKind};
-use crate::ui::sample::{commander, group, leader, message, mine, soldier};
+use crate::control::{Delivery, Notice, RefusalKind};
+use crate::ui::sample::{
+    answered, commander, given_order, group, leader, message, mine, order_to_me, soldier, waiting,
+};
 
 /// A chat that has been told who sits there, and whose first history has come.
 fn chat(profile: Profile) -> Chat {
@@ -373,4 +375,42 @@ fn commands_work_for_groups_that_a_new_roster_opens() {
     let mut chat = chat(soldier("army"));
     chat.on_event(Event::Profile(leader("army")));
     assert_eq!(printed(&chat.on_line(":t")), ["-- heads is open"]);
+}
+
+#[test]
+fn how_far_ones_own_message_has_come_is_told_when_all_have_it_and_when_what_waited_is_carried() {
+    let mut chat = chat(soldier("army"));
+    let waited = waiting(1, "army", "Army3", "we march");
+    chat.on_event(Event::Message(waited.clone()));
+    let mut told = |delivery| {
+        let ids = vec![waited.id];
+        printed(&chat.on_event(Event::Delivery { group: group("army"), ids, delivery }))
+    };
+    let base = crate::ui::sample::member("Base");
+    assert_eq!(told(Delivery::Carried { by: vec![base] }), ["-- carried by Base: “we march”"]);
+    assert!(told(Delivery::Delivered { to: 1, of: 2 }).is_empty());
+    assert_eq!(told(Delivery::Delivered { to: 2, of: 2 }), ["-- all have “we march”"]);
+}
+
+#[test]
+fn orders_that_wait_are_asked_for_and_told_once() {
+    let mut chat = Chat::default();
+    let outputs = chat.on_event(Event::Profile(soldier("army")));
+    let asks_orders = |output: &Output| matches!(output, Output::Ask(Ask { request: Request::Orders, .. }));
+    assert_eq!(outputs.iter().filter(|output| asks_orders(output)).count(), 1);
+    let (waits, old) = (order_to_me(1, "army", "Army1", "dig in"), given_order(2, "army", "Army3", "old", &["Army2"]));
+    let orders = vec![waits.clone(), answered(old, &["Army2"], &[])];
+    let told = printed(&chat.on_event(Event::Answered { to: RequestId(2), answer: Answer::Orders { orders } }));
+    assert_eq!(told, ["-- order of Army1 in army: dig in (answer with :ack or :cannot)"]);
+    assert!(chat.on_event(Event::Order(waits)).is_empty());
+}
+
+#[test]
+fn giver_and_receiver_are_reminded_of_an_order_that_waits() {
+    let mut chat = chat(leader("army"));
+    let waits = Notice::OrderWaits { group: group("heads"), giver: "Chief".parse().unwrap() };
+    let unanswered = Notice::OrderUnanswered { group: group("army"), missing: vec!["Army2".parse().unwrap()] };
+    let told = |chat: &mut Chat, notice| printed(&chat.on_event(Event::Notice(notice)));
+    assert_eq!(told(&mut chat, waits), ["-- an order of Chief in heads still waits for your answer: :ack or :cannot"]);
+    assert_eq!(told(&mut chat, unanswered), ["-- your order has no answer yet from Army2"]);
 }

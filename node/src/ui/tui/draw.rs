@@ -3,12 +3,14 @@
 mod lists;
 mod overlay;
 mod status;
+mod who;
 
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use super::band;
 use super::layout::Areas;
 use super::model::{Mode, Model};
 use super::typed::Typed;
@@ -25,13 +27,24 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model) {
     }
     status::draw_title(frame, model, areas.title);
     lists::draw(frame, model, &areas);
+    draw_orders(frame, model, &areas);
     draw_messages(frame, model, &areas);
     status::draw_status(frame, model, areas.status);
     draw_input(frame, model, areas.input);
     match &model.mode {
         Mode::Help { from } => overlay::draw_help(frame, model, *from),
         Mode::Paste { text } => overlay::draw_paste(frame, model, text),
+        Mode::Who(who) => who::draw_who(frame, model, who),
         Mode::Typing | Mode::Searching { .. } | Mode::Found { .. } => {}
+    }
+}
+
+/// The orders that are open, as far as there is room, on top of the messages.
+fn draw_orders(frame: &mut Frame<'_>, model: &Model, areas: &Areas) {
+    let area = areas.orders;
+    let rows = band::rows(model, area.width.into(), (area.height + areas.messages.height).into());
+    for (y, row) in (area.y..area.bottom()).zip(rows) {
+        frame.render_widget(row, Rect { y, height: 1, ..area });
     }
 }
 
@@ -45,7 +58,7 @@ fn draw_messages(frame: &mut Frame<'_>, model: &Model, areas: &Areas) {
         frame.render_widget(row, Rect { y, height: 1, ..area });
     }
     let part = |frame: &mut Frame<'_>, x: u16| {
-        for y in area.top()..area.bottom() {
+        for y in areas.orders.top()..area.bottom() {
             frame.render_widget(Span::styled("│", model.palette.dim()), Rect::new(x, y, 1, 1));
         }
     };

@@ -5,6 +5,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use super::bell::Bell;
 use super::draw::draw;
 use super::layout::Size;
 use super::model::Model;
@@ -21,7 +22,7 @@ impl Drawing {
     /// An empty chat on a terminal of this size.
     #[must_use]
     pub fn new(columns: u16, rows: u16) -> Self {
-        let model = Model::new(Size { columns, rows }, TimeZone::UTC, Palette::new(false));
+        let model = Model::new(Size { columns, rows }, TimeZone::UTC, Palette::new(false), Bell::new(true));
         let Ok(terminal) = Terminal::new(TestBackend::new(columns, rows));
         Self { model, terminal }
     }
@@ -67,6 +68,11 @@ impl Drawing {
     /// Returns what the chat asks of the node.
     pub fn next_ask(&mut self) -> Option<Ask> {
         self.model.next_ask()
+    }
+
+    /// Tells, once, whether the terminal's bell is to ring.
+    pub fn rang(&mut self) -> bool {
+        self.model.take_bell()
     }
 
     /// Draws what has changed.

@@ -35,6 +35,8 @@ pub(super) struct Areas {
     /// The unit and who sits here; in narrow terminals the groups.
     pub(super) title: Rect,
     pub(super) groups: Option<Rect>,
+    /// The orders that are open, on top of the messages.
+    pub(super) orders: Rect,
     pub(super) messages: Rect,
     pub(super) members: Option<Rect>,
     pub(super) status: Rect,
@@ -59,11 +61,20 @@ impl Areas {
             is_too_small: columns < FEWEST_COLUMNS || rows < FEWEST_ROWS,
             title: across(0, 1),
             groups: (left > 0).then(|| beside(0, left)),
+            orders: Rect { height: 0, ..beside(left + left_line, middle) },
             messages: beside(left + left_line, middle),
             members: (right > 0).then(|| beside(columns.saturating_sub(right), right)),
             status: across(1 + body_rows, 1),
             input: across(2 + body_rows, input_rows),
         }
+    }
+
+    /// Gives so many of the messages' rows to the orders on top of them.
+    pub(super) fn with_orders(self, rows: usize) -> Self {
+        let height = u16::try_from(rows).unwrap_or(u16::MAX).min(self.messages.height);
+        let Rect { y, height: whole, .. } = self.messages;
+        let messages = Rect { y: y + height, height: whole - height, ..self.messages };
+        Self { orders: Rect { height, ..self.orders }, messages, ..self }
     }
 
     /// Which group of the list stands there.
@@ -101,6 +112,16 @@ mod tests {
             assert_eq!(areas.input.bottom(), rows);
             assert!(areas.messages.height >= rows / 2);
         }
+    }
+
+    #[test]
+    fn orders_take_their_rows_from_the_messages_below_them() {
+        let without = areas(80, 24);
+        let areas = without.with_orders(5);
+        assert_eq!((areas.orders.y, areas.orders.height), (without.messages.y, 5));
+        assert_eq!((areas.messages.y, areas.messages.height), (without.messages.y + 5, without.messages.height - 5));
+        assert_eq!(areas.messages.bottom(), without.messages.bottom());
+        assert_eq!(without.with_orders(1000).messages.height, 0);
     }
 
     #[test]

@@ -4,22 +4,28 @@ mod events;
 mod groups;
 mod keys;
 mod reading;
+mod who;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::tz::TimeZone;
-use muster_roles::GroupId;
+use muster_roles::{GroupId, Timestamp};
 
+use super::band;
+use super::bell::Bell;
 use super::completion::Completion;
 use super::editor::Editor;
 use super::layout::{Areas, Size};
 use super::palette::Palette;
-use super::rows::Paper;
+use super::rows::{self, Paper};
 use super::timeline::{Key, Timeline, Weight};
+use super::unread::Unread;
 use super::window::Window;
-use crate::control::{Ask, ClockState, Member, Position, Profile, Request, RequestId, RosterState};
+use crate::control::{Ask, ClockState, Member, MessageId, Position, Profile, Request, RequestId, RosterState};
 use crate::ui::numbers::Numbers;
 use crate::ui::wording;
+
+pub(super) use who::Who;
 
 /// Requests that may wait for a busy node; with more, what is typed is kept where it is.
 const MAX_ASKS: usize = 64;
@@ -33,7 +39,7 @@ pub(super) struct View {
     pub(super) timeline: Timeline,
     pub(super) window: Window,
     /// Messages of others that have not been read.
-    pub(super) unread: u64,
+    pub(super) unread: Unread,
     /// Whether the node holds older messages than these.
     has_older: bool,
     /// Whether some of them are on their way.
@@ -49,6 +55,10 @@ enum Purpose {
     Opening(GroupId),
     /// Messages older than those in view, or between them.
     Older(GroupId),
+    /// The messages of a group that have not been read, to see how urgent they are and whom they call; the last one read.
+    Counting(Option<Position>),
+    /// Who has this message, which is looked at.
+    Who(MessageId),
     /// Something the person has asked for, and wants to know about.
     Wish,
     /// Something for the screen itself.
@@ -64,6 +74,8 @@ pub(super) enum Mode {
     Help { from: usize },
     /// A pasted text is long: is it to be taken?
     Paste { text: String },
+    /// It is looked at who has a message.
+    Who(Box<Who>),
     /// What to search for is typed.
     Searching { pattern: String },
     /// The messages that hold it are looked at.
@@ -98,6 +110,7 @@ pub(super) struct Model {
     pub(super) clock: ClockState,
     /// What is wrong with the clock or the store, in few words.
     pub(super) warning: Option<String>,
+    pub(super) bell: Bell,
     /// What the messages are called by, and the orders that wait.
     pub(super) numbers: Numbers,
     pub(super) editor: Editor,
@@ -121,7 +134,7 @@ pub(super) struct Model {
 }
 
 impl Model {
-    pub(super) fn new(size: Size, zone: TimeZone, palette: Palette) -> Self {
+    pub(super) fn new(size: Size, zone: TimeZone, palette: Palette, bell: Bell) -> Self {
         Self {
             profile: None,
             views: BTreeMap::new(),
@@ -133,6 +146,7 @@ impl Model {
             roster: None,
             clock: ClockState::default(),
             warning: None,
+            bell,
             numbers: Numbers::default(),
             editor: Editor::new(),
             mode: Mode::Typing,
@@ -177,9 +191,21 @@ impl Model {
         std::mem::take(&mut self.wants_clear)
     }
 
+    /// Tells, once, whether the bell is to ring.
+    pub(super) fn take_bell(&mut self) -> bool {
+        self.bell.take(self.now_ms)
+    }
+
     /// Where everything stands on the screen.
     pub(super) fn areas(&self) -> Areas {
-        Areas::of(self.size, self.input_rows())
+        let areas = Areas::of(self.size, self.input_rows());
+        let orders = band::rows(self, areas.messages.width.into(), areas.messages.height.into());
+        areas.with_orders(orders.len())
+    }
+
+    /// The time of day, where the person is.
+    pub(super) fn clock(&self, time: Timestamp) -> String {
+        rows::clock(time, &self.zone)
     }
 
     /// What decides how messages look.
@@ -189,7 +215,8 @@ impl Model {
             _ => None,
         };
         let columns = self.areas().messages.width.into();
-        Paper { columns, zone: self.zone.clone(), palette: self.palette, pattern }
+        let me = self.profile.as_ref().map(|profile| profile.name.clone());
+        Paper { columns, zone: self.zone.clone(), palette: self.palette, pattern, me }
     }
 
     /// The open group's view.
@@ -204,9 +231,9 @@ impl Model {
         }
     }
 
-    /// How many messages of a group have not been read.
-    pub(super) fn unread(&self, group: &GroupId) -> u64 {
-        self.views.get(group).map_or(0, |view| view.unread)
+    /// What has not been read of a group.
+    pub(super) fn unread(&self, group: &GroupId) -> Unread {
+        self.views.get(group).map(|view| view.unread).unwrap_or_default()
     }
 
     /// What stands before the text being typed: where it will go.
@@ -226,7 +253,7 @@ impl Model {
             (Stay::Here, Mode::Found { pattern, .. }) => {
                 Some(format!("/{pattern}   n older, N newer, Esc ends the search"))
             }
-            (Stay::Here, Mode::Typing | Mode::Help { .. } | Mode::Paste { .. }) => None,
+            (Stay::Here, Mode::Typing | Mode::Help { .. } | Mode::Paste { .. } | Mode::Who(_)) => None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! How things are set apart: by colours where they are wanted, and never by colours alone.
 
+use muster_roles::Precedence;
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::ui::author::author_number;
@@ -60,6 +61,26 @@ impl Palette {
     /// What is new.
     pub(super) fn fresh(self) -> Style {
         self.coloured(self.strong(), Color::Yellow)
+    }
+
+    /// How urgent something is: the words say it too.
+    pub(super) fn precedence(self, precedence: Precedence) -> Style {
+        match precedence {
+            Precedence::Routine => self.strong(),
+            Precedence::Priority => self.fresh(),
+            Precedence::Immediate => self.alarm(),
+            Precedence::Flash => self.alarm().add_modifier(Modifier::REVERSED),
+        }
+    }
+
+    /// A text as urgent as this.
+    pub(super) fn text(self, precedence: Precedence) -> Style {
+        if precedence >= Precedence::Immediate { self.strong() } else { Style::new() }
+    }
+
+    /// The name of whoever sits here, called by somebody else.
+    pub(super) fn called(self) -> Style {
+        self.fresh().add_modifier(Modifier::UNDERLINED)
     }
 
     /// Who or what is there.

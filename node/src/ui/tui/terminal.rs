@@ -10,6 +10,7 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::Show;
 use ratatui::crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
 use ratatui::crossterm::execute;
+use ratatui::crossterm::style::Print;
 use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode, size,
 };
@@ -65,12 +66,13 @@ impl Screen {
         Ok(Size { columns, rows })
     }
 
-    /// Draws what has changed.
+    /// Draws what has changed, and rings where there is something to ring for.
     pub(super) fn draw(&mut self, model: &mut Model) -> io::Result<()> {
         if model.take_clear() {
             self.terminal.clear()?;
         }
-        self.terminal.draw(|frame| draw(frame, model)).map(drop)
+        self.terminal.draw(|frame| draw(frame, model))?;
+        if model.take_bell() { execute!(io::stdout(), Print('\u{7}')) } else { Ok(()) }
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use muster_roles::{MemberName, Timestamp};
+use muster_roles::{MemberName, Precedence, Timestamp};
 
+use super::unread::Unread;
 use crate::control::{Delivery, Message, MessageId, Position, Text};
 
 /// Messages and notes held of a group: some days of a busy one, and a few MiB at their usual length. With more, the
@@ -56,6 +57,14 @@ pub(super) struct Said {
     pub(super) late: bool,
     /// Whether it came after its author had been removed.
     pub(super) from_removed: bool,
+    /// How urgent it is.
+    pub(super) urgency: Precedence,
+    /// Whether it calls this member by name.
+    pub(super) calls_me: bool,
+    /// Whether its receivers confirm that they have it: answers to orders are none that they do.
+    pub(super) is_confirmed: bool,
+    /// How much of the text says in what manner it is said, in bytes.
+    pub(super) lead_len: usize,
     pub(super) text: Text,
 }
 
@@ -64,9 +73,10 @@ impl Said {
     pub(super) fn new(message: Message, lead: &str, late: bool) -> Self {
         let (mine, waiting) = (message.is_mine(), message.is_waiting());
         let delivery = message.delivery.as_ref().map(in_words).unwrap_or_default();
-        let Message { author, from_removed, text, .. } = message;
+        let (urgency, is_confirmed, lead_len) = (message.manner.urgency(), !message.manner.is_answer(), lead.len());
+        let Message { author, from_removed, text, mentions_me: calls_me, .. } = message;
         let text = if lead.is_empty() { text } else { Text::new(&format!("{lead}{}", text.as_str())) };
-        Self { author, mine, waiting, delivery, late, from_removed, text }
+        Self { author, mine, waiting, delivery, late, from_removed, urgency, calls_me, is_confirmed, lead_len, text }
     }
 }
 
@@ -82,6 +92,8 @@ pub(super) enum Weight {
     Answer,
     /// News that nobody asked for.
     News,
+    /// News that something is to be done about.
+    Reminder,
     /// What was typed could not be done.
     Refusal,
 }
@@ -174,6 +186,18 @@ impl Timeline {
         self.unread_from = newer.next().map(|(key, _)| *key);
     }
 
+    /// Counts the messages of others that come after this one; all, where none is named.
+    pub(super) fn unread_after(&self, seen: Option<Key>) -> Unread {
+        let mut unread = Unread::default();
+        let newer = self.items.iter().rev().take_while(|(key, _)| seen.is_none_or(|seen| **key > seen));
+        for item in newer.map(|(_, item)| item) {
+            if let Item::Said(Said { mine: false, calls_me, urgency, .. }) = item {
+                unread.add(*calls_me, *urgency);
+            }
+        }
+        unread
+    }
+
     /// The first message that had not been seen when the group was opened.
     pub(super) fn unread_from(&self) -> Option<&Key> {
         self.unread_from.as_ref()
@@ -235,6 +259,10 @@ mod tests {
             delivery: String::new(),
             late: false,
             from_removed: false,
+            urgency: Precedence::Routine,
+            calls_me: false,
+            is_confirmed: true,
+            lead_len: 0,
             text: Text::new(text),
         }
     }
@@ -311,5 +339,23 @@ mod tests {
         assert_eq!(timeline.unread_from(), None);
         timeline.mark_unread_after(None);
         assert_eq!(timeline.unread_from(), None);
+    }
+
+    #[test]
+    fn what_is_unread_is_counted_after_the_last_seen_with_how_urgent_it_is_and_whom_it_calls() {
+        let mut timeline = Timeline::default();
+        timeline.insert(key(1), Said { urgency: Precedence::Flash, ..said("1") });
+        timeline.insert(key(2), Said { calls_me: true, ..said("2") });
+        timeline.insert(key(3), Said { urgency: Precedence::Flash, ..mine(false) });
+        timeline.note(Weight::News, "a note".to_owned());
+        timeline.insert(key(4), Said { urgency: Precedence::Priority, ..said("4") });
+        let counted = |seen| {
+            let Unread { count, calls, urgency } = timeline.unread_after(seen);
+            (count, calls, urgency)
+        };
+        assert_eq!(counted(None), (3, 1, Precedence::Flash));
+        assert_eq!(counted(Some(key(1))), (2, 1, Precedence::Priority));
+        assert_eq!(counted(Some(key(2))), (1, 0, Precedence::Priority));
+        assert_eq!(counted(Some(key(4))), (0, 0, Precedence::Routine));
     }
 }

@@ -135,7 +135,7 @@ mod tests {
     use crate::ui::tui::timeline::Said;
 
     fn paper() -> Paper {
-        Paper { columns: 30, zone: TimeZone::UTC, palette: Palette::new(false), pattern: None }
+        Paper { columns: 30, zone: TimeZone::UTC, palette: Palette::new(false), pattern: None, me: None }
     }
 
     fn say(timeline: &mut Timeline, number: u32, text: &str) {

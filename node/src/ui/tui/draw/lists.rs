@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use muster_roles::Role;
+use muster_roles::{Precedence, Role};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -12,6 +12,7 @@ use super::spread;
 use crate::control::{GroupChoice, Member};
 use crate::ui::tui::layout::Areas;
 use crate::ui::tui::model::Model;
+use crate::ui::tui::unread::Unread;
 use crate::ui::wording;
 
 pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, areas: &Areas) {
@@ -35,16 +36,16 @@ fn group_rows(model: &Model, columns: u16) -> Vec<Line<'static>> {
     std::iter::once(heading).chain(choices.map(|choice| group_row(model, choice, columns))).collect()
 }
 
-/// A group with the letter that opens it, and how many unread messages it has.
+/// A group with the letter that opens it, and what is unread of it.
 fn group_row(model: &Model, choice: &GroupChoice, columns: u16) -> Line<'static> {
     let is_open = model.open.as_ref() == Some(&choice.id);
     let unread = model.unread(&choice.id);
     let style = if is_open { model.palette.bar() } else { Style::new() };
     let mark = if is_open { "▸" } else { " " };
-    let name = if unread > 0 { model.palette.strong() } else { Style::new() };
+    let name = if unread.count > 0 { model.palette.strong() } else { Style::new() };
     let left = vec![Span::raw(format!("{mark}:{} ", choice.letter)), Span::styled(choice.id.to_string(), name)];
-    let count = if unread > 0 { format!(" {} ", many(unread)) } else { " ".to_owned() };
-    let right = vec![Span::styled(count, if is_open { Style::new() } else { model.palette.fresh() })];
+    let count = if unread.count > 0 { format!(" {} ", unread.short()) } else { " ".to_owned() };
+    let right = vec![Span::styled(count, if is_open { Style::new() } else { unread_style(model, unread) })];
     spread(left, right, columns, style)
 }
 
@@ -78,17 +79,17 @@ fn member_row(model: &Model, member: &Member, columns: u16) -> Line<'static> {
     spread(left, vec![Span::styled(format!(" {about} "), model.palette.dim())], columns, Style::new())
 }
 
+/// What is unread looks as urgent as the most urgent of it.
+fn unread_style(model: &Model, unread: Unread) -> Style {
+    if unread.urgency > Precedence::Routine { model.palette.precedence(unread.urgency) } else { model.palette.fresh() }
+}
+
 /// What a member is, in a word: soldiers by their troop, as there are many.
-fn duty(role: &Role) -> String {
+pub(super) fn duty(role: &Role) -> String {
     match role {
         Role::Commander => "commander".to_owned(),
         Role::Leader(troop) => format!("leads {troop}"),
         Role::Soldier(troop) => troop.to_string(),
         Role::Carrier => "carrier".to_owned(),
     }
-}
-
-/// A count in three cells.
-pub(super) fn many(count: u64) -> String {
-    if count > 99 { "99+".to_owned() } else { count.to_string() }
 }

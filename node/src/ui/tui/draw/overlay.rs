@@ -15,10 +15,10 @@ use crate::ui::tui::wrap::{shorten, width, wrap};
 const PREVIEW_LINES: usize = 6;
 
 /// Cells that the frame takes beside a text: a line and a space on either side.
-const FRAME_COLUMNS: usize = 4;
+pub(super) const FRAME_COLUMNS: usize = 4;
 
 /// Rows that the frame takes above and below.
-const FRAME_ROWS: usize = 2;
+pub(super) const FRAME_ROWS: usize = 2;
 
 /// What rows of the help after the first one of a line begin with.
 const HANGING: &str = "    ";
@@ -68,7 +68,7 @@ pub(super) fn draw_paste(frame: &mut Frame<'_>, model: &Model, text: &str) {
 }
 
 /// A box in the middle, as large as what is in it.
-fn draw_box(frame: &mut Frame<'_>, model: &Model, head: &str, foot: &str, rows: Vec<Line<'static>>) {
+pub(super) fn draw_box(frame: &mut Frame<'_>, model: &Model, head: &str, foot: &str, rows: Vec<Line<'static>>) {
     let whole = model.areas().whole;
     let widest = rows.iter().map(|row| row.spans.iter().map(|span| width(&span.content)).sum::<usize>()).max();
     let columns = widest.unwrap_or(0).max(width(head)).max(width(foot)) + FRAME_COLUMNS;

@@ -1,14 +1,16 @@
 //! The title and the status line.
 
+use muster_roles::{GroupId, Precedence};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Span;
 
-use super::{lists, spread};
+use super::spread;
 use crate::control::MAX_TEXT_LEN;
 use crate::ui::commands::rank;
 use crate::ui::tui::model::Model;
+use crate::ui::tui::unread::{Unread, many};
 use crate::ui::tui::window::Window;
 use crate::ui::tui::wrap::width;
 use crate::ui::wording;
@@ -32,7 +34,7 @@ pub(super) fn draw_title(frame: &mut Frame<'_>, model: &Model, area: Rect) {
     let group = |choice: &crate::control::GroupChoice| {
         let unread = model.unread(&choice.id);
         let mark = if model.open.as_ref() == Some(&choice.id) { "▸" } else { "" };
-        let count = if unread > 0 { format!(" {}", lists::many(unread)) } else { String::new() };
+        let count = if unread.count > 0 { format!(" {}", unread.short()) } else { String::new() };
         let style = if mark.is_empty() && count.is_empty() { Style::new() } else { model.palette.strong() };
         Span::styled(format!(" {mark}{}{count} ", choice.id), style)
     };
@@ -47,11 +49,8 @@ pub(super) fn draw_status(frame: &mut Frame<'_>, model: &Model, area: Rect) {
         Window::Newest => Vec::new(),
         Window::At { .. } => {
             let below = model.view().window.below(&model.view().timeline);
-            let count = if below > 0 {
-                format!(" ↓ {} below, End ", lists::many(below as u64))
-            } else {
-                " ↓ End ".to_owned()
-            };
+            let count =
+                if below > 0 { format!(" ↓ {} below, End ", many(below as u64)) } else { " ↓ End ".to_owned() };
             vec![Span::styled(count, model.palette.fresh())]
         }
     };
@@ -76,6 +75,7 @@ fn facts(model: &Model, room: usize) -> Vec<Span<'static>> {
     if let Some(warning) = warning(model) {
         facts.push((format!("! {warning}"), palette.alarm()));
     }
+    facts.extend(unread_facts(model));
     let typed_len = model.editor.text().len();
     if typed_len > MAX_TEXT_LEN {
         facts.push((format!("! {typed_len} of {MAX_TEXT_LEN} bytes: too long"), palette.alarm()));
@@ -105,11 +105,27 @@ fn facts(model: &Model, room: usize) -> Vec<Span<'static>> {
 
 fn warning(model: &Model) -> Option<String> {
     let off = model.clock.off_by_ms.map(|by_ms| format!("clock {} the unit's", wording::apart(by_ms)));
-    let orders = match model.numbers.orders_to_answer() {
-        0 => None,
-        1 => Some("an order waits: :ack or :cannot".to_owned()),
-        count => Some(format!("{count} orders wait: :ack or :cannot")),
+    model.warning.clone().or(off)
+}
+
+/// What is unread and is not to wait: where the most urgent of it stands, and who is called by name where.
+fn unread_facts(model: &Model) -> Vec<(String, Style)> {
+    let groups = model.profile.iter().flat_map(|profile| &profile.groups).map(|choice| &choice.id);
+    let unread: Vec<(&GroupId, Unread)> = groups.map(|group| (group, model.unread(group))).collect();
+    let places = |is_there: &dyn Fn(&Unread) -> bool| {
+        let places = unread.iter().filter(|(_, unread)| is_there(unread)).map(|(group, _)| group.as_str());
+        places.collect::<Vec<_>>().join(", ")
     };
-    // An order stands here until it is answered.
-    orders.or_else(|| model.warning.clone()).or(off)
+    let mut facts = Vec::new();
+    let urgency = unread.iter().map(|(_, unread)| unread.urgency).max().unwrap_or_default();
+    if urgency > Precedence::Routine {
+        let places = places(&|unread| unread.urgency == urgency);
+        facts.push((format!("{urgency} in {places}"), model.palette.precedence(urgency)));
+    }
+    let calls: u64 = unread.iter().map(|(_, unread)| unread.calls).sum();
+    if calls > 0 {
+        let places = places(&|unread| unread.calls > 0);
+        facts.push((format!("@{} in {places}", many(calls)), model.palette.fresh()));
+    }
+    facts
 }

@@ -5,6 +5,7 @@ use muster_roles::GroupId;
 use super::{Model, Purpose};
 use crate::control::{MAX_PAGE_LEN, Message, PAGE_LEN, Position, Request};
 use crate::ui::tui::timeline::{Item, Key, Said};
+use crate::ui::tui::unread::Unread;
 use crate::ui::tui::window::Window;
 
 impl Model {
@@ -86,7 +87,7 @@ impl Model {
         let Some(upto) = view.timeline.iter().rev().find_map(said) else { return };
         if view.read.is_none_or(|read| read < upto) {
             view.read = Some(upto);
-            view.unread = 0;
+            view.unread = Unread::default();
             self.ask(Purpose::Own, Request::Read { group, upto });
         }
     }

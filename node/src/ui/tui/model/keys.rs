@@ -18,7 +18,7 @@ const UNASKED_PASTE_LINES: usize = 5;
 const MAX_PASTE_LEN: usize = 64 * 1024;
 
 /// Rows that one notch of a mouse wheel scrolls.
-const WHEEL_ROWS: usize = 3;
+pub(super) const WHEEL_ROWS: usize = 3;
 
 impl Model {
     /// Does what a key is for.
@@ -40,8 +40,12 @@ impl Model {
             self.wants_clear = true;
             return;
         }
+        if is_who_key(key) && matches!(self.mode, Mode::Typing | Mode::Found { .. }) {
+            return self.look_who();
+        }
         match &mut self.mode {
             Mode::Help { .. } => self.on_help_key(key),
+            Mode::Who(_) => self.on_who_key(key),
             Mode::Paste { .. } => self.on_paste_key(key),
             Mode::Searching { .. } => self.on_search_key(key),
             Mode::Found { .. } => self.on_found_key(key),
@@ -171,7 +175,7 @@ impl Model {
             Mode::Searching { pattern } => pattern.push_str(text.lines().next().unwrap_or_default()),
             Mode::Typing if text.lines().count() > UNASKED_PASTE_LINES => self.mode = Mode::Paste { text },
             Mode::Typing => self.editor.insert(&text),
-            Mode::Found { .. } | Mode::Help { .. } => {
+            Mode::Found { .. } | Mode::Help { .. } | Mode::Who(_) => {
                 self.mode = Mode::Typing;
                 self.on_paste(&text);
             }
@@ -202,6 +206,11 @@ impl Model {
                 *from += WHEEL_ROWS;
                 self.bound_help();
             }
+            (MouseEventKind::ScrollUp | MouseEventKind::ScrollDown, Mode::Who(who)) => {
+                let is_up = mouse.kind == MouseEventKind::ScrollUp;
+                who.from = if is_up { who.from.saturating_sub(WHEEL_ROWS) } else { who.from + WHEEL_ROWS };
+                self.bound_who();
+            }
             (MouseEventKind::ScrollUp, _) => self.scroll_up(WHEEL_ROWS),
             (MouseEventKind::ScrollDown, _) => self.scroll_down(WHEEL_ROWS),
             (MouseEventKind::Down(MouseButton::Left), Mode::Typing) => {
@@ -212,6 +221,12 @@ impl Model {
             _ => {}
         }
     }
+}
+
+/// Tells whether a key opens the list of who has a message.
+fn is_who_key(key: KeyEvent) -> bool {
+    let alt_w = key.code == KeyCode::Char('w') && key.modifiers.contains(KeyModifiers::ALT);
+    alt_w || key.code == KeyCode::F(2)
 }
 
 fn is_ctrl(key: KeyEvent, letter: char) -> bool {
