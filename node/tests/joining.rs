@@ -6,6 +6,7 @@
 mod joining {
     pub(crate) mod middle;
 }
+mod raw;
 mod unit;
 
 use std::time::{Duration, Instant};
@@ -101,8 +102,8 @@ fn a_device_in_the_middle_shows_each_side_other_words() {
     let mut chief = unit.start(CHIEF, &[]);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let node = chief.address().parse().unwrap();
-    let middle = runtime.block_on(Middle::between(&node)).to_string();
-    let mut device = join(&unit, "Army7", &[&middle]);
+    let middle = runtime.block_on(Middle::between(&node));
+    let mut device = join(&unit, "Army7", &[&middle.address().to_string()]);
     let words = words_of(&mut device);
     let asked = chief.expect_start("-- a device asks to join as Army7");
     assert!(!asked.contains(&words), "the chief is shown the device's words: {asked}");

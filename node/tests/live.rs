@@ -8,6 +8,9 @@ mod unit;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use muster::disk::Disk;
+use muster::home::Home;
+
 use unit::{CHIEF, Node, PATIENCE, Rank, Unit, poll_until};
 
 /// A commander, and others that dial it, once each is connected to all the others.
@@ -191,6 +194,37 @@ fn a_chat_that_is_told_twice_to_wipe_destroys_the_home_at_once() {
     chat.wait_end();
     assert!(others[1].wait_end().success(), "{}", others[1].transcript());
     assert!(!unit.home("Army2").exists());
+}
+
+/// Counts what is stored in a member's home, readable or not.
+fn stored(unit: &Unit, name: &str) -> usize {
+    let disk = Disk::open(&Home::new(unit.home(name)).database_path()).unwrap();
+    let heads_and_troops = ["heads", "navy", "airforce", "army"].map(|group| group.parse().unwrap());
+    heads_and_troops.iter().map(|group| disk.names(group).unwrap().len()).sum()
+}
+
+#[test]
+fn a_store_is_judged_by_a_roster_that_came_while_the_node_did_not_run() {
+    let unit = Unit::found();
+    unit.admit("Army1", Rank::Soldier("army"));
+    unit.admit("Army2", Rank::Soldier("army"));
+    // Neither hears of it yet.
+    unit.run_ok(CHIEF, ["member", "remove", "Army2"]);
+    let mut army1 = unit.start("Army1", &[]);
+    let mut army2 = unit.start("Army2", &[&army1.address()]);
+    army2.expect_in_reach(1);
+    army2.say("nobody has told us");
+    army1.expect("[army] Army2: nobody has told us");
+    army1.kill();
+    army2.kill();
+    assert_eq!(stored(&unit, "Army1"), 1);
+    let roster = |name| Home::new(unit.home(name)).roster_path();
+    std::fs::copy(roster(CHIEF), roster("Army1")).unwrap();
+    let mut army1 = unit.start("Army1", &[]);
+    army1.address();
+    army1.end_input();
+    assert!(army1.wait_end().success());
+    assert_eq!(stored(&unit, "Army1"), 0);
 }
 
 /// Nodes that hear of the removal that is timed.

@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 #![cfg(feature = "node")]
 
+mod raw;
 mod swarm {
     pub(crate) mod node;
     pub(crate) mod proxy;
     pub(crate) mod stranger;
-    pub(crate) mod tap;
     pub(crate) mod unit;
 
     mod gossip;

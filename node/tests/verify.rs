@@ -79,7 +79,9 @@ fn a_whole_file_is_proven_anywhere_and_read_by_who_has_the_keys() {
     let path = file.to_str().unwrap();
     // The navy's soldier has no key of the army, and a home is not needed at all.
     let said = unit.run_ok("Navy1", ["verify", path]);
-    for part in ["unit: ", "30 records", "Army1: 30 messages", "all signatures are good", "no holes"] {
+    for part in
+        ["unit: ", "30 records", "Army1: 30 messages (1 to 30), 0 receipts", "all signatures are good", "no holes"]
+    {
         assert!(said.contains(part), "{part:?} in {said}");
     }
     assert!(!said.contains("line 7"), "{said}");
@@ -91,22 +93,49 @@ fn a_whole_file_is_proven_anywhere_and_read_by_who_has_the_keys() {
 #[test]
 fn a_record_that_was_taken_out_leaves_a_hole_that_is_named() {
     let (_unit, file) = exported(20);
-    let report = proven(items(&rewritten(&file, |records| drop(records.remove(6)))));
-    assert_eq!((report.good, report.bad, report.missing, report.holes.len()), (19, 0, 1, 1));
-    let hole = &report.holes[0];
-    assert_eq!((hole.group.as_str(), hole.author.as_str(), hole.first, hole.last), ("army", "Army1", 7, 7));
-    assert!(!report.is_whole());
+    for taken in [1, 6, 18] {
+        let report = proven(items(&rewritten(&file, |records| drop(records.remove(taken)))));
+        assert_eq!((report.good, report.bad, report.missing, report.holes.len()), (19, 0, 1, 1));
+        let (hole, count) = (&report.holes[0], taken as u64 + 1);
+        assert_eq!((hole.group.as_str(), hole.author.as_str()), ("army", "Army1"));
+        assert_eq!((hole.first, hole.last, hole.is_receipt), (count, count, false));
+        assert!(!report.is_whole());
+    }
+}
+
+#[test]
+fn an_author_s_first_or_last_record_is_missed_by_the_file_s_own_count_and_else_only_its_row_is_shorter() {
+    let (unit, file) = exported(20);
+    for (taken, span, told) in [(0, (2, 20), "(2 to 20)"), (19, (1, 19), "(1 to 19)")] {
+        // Whoever can write a file can also mend its count: then nothing but the numbers tells.
+        let mended = rewritten(&file, |records| drop(records.remove(taken)));
+        let report = proven(items(&mended));
+        assert_eq!((report.good, report.missing, report.lost), (19, 0, Some(0)));
+        assert_eq!((report.shares[0].messages.count, report.shares[0].messages.span), (19, Some(span)));
+        let said = unit.run_ok("Navy1", ["verify", mended.to_str().unwrap()]);
+        assert!(said.contains(&format!("army  Army1: 19 messages {told}, 0 receipts")), "{said}");
+        // Whoever only takes it out leaves the count.
+        let mut found = items(&file);
+        let first = found.iter().position(|item| matches!(item, Found::Record(_))).unwrap();
+        found.remove(first + taken);
+        let report = proven(found);
+        assert_eq!((report.good, report.missing, report.lost), (19, 0, Some(1)));
+        assert!(!report.is_whole());
+    }
 }
 
 #[test]
 fn a_changed_byte_names_the_record_whether_the_file_s_checks_were_mended_or_not() {
     let (unit, file) = exported(20);
-    for at in [20, 100, 180, 240] {
-        let edited = rewritten(&file, |records| records[6][at] ^= 1);
+    let len =
+        items(&file).iter().find_map(|item| if let Found::Record(bytes) = item { Some(bytes.len()) } else { None });
+    // Every byte of the first, of one in the middle, and of the last record.
+    for (record, at) in [0, 6, 19].into_iter().flat_map(|record| (0..len.unwrap()).map(move |at| (record, at))) {
+        let edited = rewritten(&file, |records| records[record][at] ^= 1);
         let report = proven(items(&edited));
         assert_eq!((report.good, report.bad), (19, 1), "byte {at}");
         let fault = &report.faults[0];
-        assert_eq!(fault.number, 7, "byte {at}");
+        assert_eq!(fault.number, record as u64 + 1, "byte {at}");
         assert!(matches!(fault.flaw, Flaw::BadSignature | Flaw::Malformed | Flaw::OtherUnit), "byte {at}: {fault:?}");
     }
     let mut bytes = fs::read(&file).unwrap();

@@ -12,6 +12,7 @@ pub use self::notice::Notice;
 use super::change::{Change, ChangeError};
 use super::delivery::Progress;
 use super::draft::Draft;
+use super::floors::Floors;
 use super::join::{JoinAnswer, JoinAsk, JoinRequest};
 use super::late::LateRows;
 use super::order::Order;
@@ -78,8 +79,8 @@ pub enum Input {
     },
     /// The store has dropped something for [`Effect::Shed`].
     Shed {
-        /// The time before which nothing of the groups that are carried for others is left.
-        before: Timestamp,
+        /// The times before which nothing of the groups that are carried for others is left.
+        before: Floors,
     },
     /// An [`Effect::Publish`] has been carried out, or not.
     Published {
@@ -345,7 +346,8 @@ pub enum Effect {
         /// The oldest time that is kept.
         before: Timestamp,
     },
-    /// Too much may be carried for others: drop the oldest of it, and answer [`Input::Shed`] if there was any to drop.
+    /// Too much may be carried for others: drop the least urgent and oldest of it, and answer [`Input::Shed`] if
+    /// there was any to drop.
     Shed(Shed),
     /// Go through all stored records of a group, then answer [`Input::Recalled`].
     Count(GroupId),

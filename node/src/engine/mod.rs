@@ -9,6 +9,7 @@ pub mod confirmed;
 pub mod content;
 pub mod delivery;
 pub mod draft;
+pub mod floors;
 pub mod hello;
 pub mod holes;
 pub mod io;

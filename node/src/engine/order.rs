@@ -45,6 +45,11 @@ pub struct Order {
 }
 
 impl Order {
+    /// Returns where it stands among the others.
+    pub(super) fn place(&self) -> (Timestamp, RecordId) {
+        (self.row.time(), self.row.id())
+    }
+
     /// Tells whether it is to stand on top: for whoever has to answer it, and for its giver until all have.
     #[must_use]
     pub fn is_open(&self) -> bool {

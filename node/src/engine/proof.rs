@@ -91,9 +91,18 @@ pub struct Share {
     /// The author.
     pub author: MemberName,
     /// Messages: texts, orders and answers.
-    pub messages: u64,
+    pub messages: Row,
     /// Receipts.
-    pub receipts: u64,
+    pub receipts: Row,
+}
+
+/// Good records of one kind by one author in one group. What was before its first and after its last, nobody can tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Row {
+    /// How many there are.
+    pub count: u64,
+    /// The author's own counts of the first and of the last of them; nothing where there is none.
+    pub span: Option<(u64, u64)>,
 }
 
 /// What was found.
@@ -129,6 +138,16 @@ impl Report {
     pub fn is_whole(&self) -> bool {
         let is_good = self.bad == 0 && self.bad_documents == 0 && self.missing == 0 && self.unreadable_bytes == 0;
         is_good && self.lost == Some(0)
+    }
+}
+
+impl Row {
+    fn take_in(&mut self, count: u64, runs: &[Run]) {
+        self.count += count;
+        if let (Some(first), Some(last)) = (runs.first(), runs.last()) {
+            let (from, to) = self.span.unwrap_or((first.first, last.last));
+            self.span = Some((from.min(first.first), to.max(last.last)));
+        }
     }
 }
 
@@ -237,11 +256,11 @@ impl Prover {
     pub fn finish(mut self) -> Report {
         self.settle();
         let mut report = self.report;
-        let mut shares: BTreeMap<(GroupId, MemberName), (u64, u64)> = BTreeMap::new();
+        let mut shares: BTreeMap<(GroupId, MemberName), (Row, Row)> = BTreeMap::new();
         for ((group, _, is_receipt), (author, count, runs)) in self.counts {
             let (messages, receipts) = shares.entry((group.clone(), author.clone())).or_default();
-            *if is_receipt { receipts } else { messages } += count;
             let runs: Vec<Run> = runs.iter().collect();
+            if is_receipt { receipts } else { messages }.take_in(count, &runs);
             for (run, next) in runs.iter().zip(runs.iter().skip(1)) {
                 let (first, last) = (run.last.saturating_add(1), next.first.saturating_sub(1));
                 report.missing = report.missing.saturating_add(last.saturating_sub(first).saturating_add(1));

@@ -17,6 +17,7 @@ use muster_roles::{GroupId, Keyring, Roster, Timestamp};
 use super::carried::Carried;
 use super::change::Changes;
 use super::delivery::Deliveries;
+use super::floors::Floors;
 use super::held::Held;
 use super::holes::Holes;
 use super::io::{Effect, Input, SyncInput};
@@ -55,8 +56,8 @@ pub struct Boot {
     pub waiting: Vec<Stored>,
     /// Bytes that may be stored of groups that the member may not read.
     pub quota_bytes: u64,
-    /// The time before which nothing of them is left, because there was no room.
-    pub floor: Timestamp,
+    /// The times before which nothing of them is left, because there was no room.
+    pub floors: Floors,
     /// The member does not tell others how far it has read.
     pub is_discreet: bool,
 }
@@ -70,7 +71,7 @@ impl Default for Boot {
             carry: Carry::default(),
             waiting: Vec::new(),
             quota_bytes: CARRY_QUOTA_BYTES,
-            floor: Timestamp::ZERO,
+            floors: Floors::NONE,
             is_discreet: false,
         }
     }
@@ -169,7 +170,7 @@ impl State {
             told_old_keys: None,
             requests: Requests::default(),
             carry: boot.carry,
-            carried: Carried::new(boot.quota_bytes, boot.floor),
+            carried: Carried::new(boot.quota_bytes, boot.floors),
             sync: Sync::default(),
             late: Late::default(),
             holes: Holes::default(),
@@ -199,7 +200,7 @@ impl State {
             self.carried.set_own(own.into_iter().collect());
             effects.push(Effect::Shed(self.carried.shed()));
         }
-        self.sync.set_floors(|group| self.carried.floor(group));
+        self.sync.set_floors(|group| self.carried.floors(group));
         effects
     }
 
@@ -226,8 +227,9 @@ impl State {
             Input::Committed { records } => self.on_committed(&records, now),
             Input::CommitFailed { records } => self.on_commit_failed(&records),
             Input::Shed { before } => {
-                self.carried.raise_floor(before);
-                self.sync.drop_below(|group| self.carried.floor(group));
+                self.carried.raise(before);
+                self.sync.set_floors(|group| self.carried.floors(group));
+                self.sync.dropped(&before, |group| self.carried.is_own(group));
                 Vec::new()
             }
             Input::Published { group, outcome } => self.on_published(&group, outcome, now),
@@ -363,7 +365,7 @@ impl State {
         let effects = match input {
             SyncInput::Indexed { group, names } => self.sync.indexed(&group, names),
             SyncInput::Withdrawn { group, names } => {
-                self.sync.rejudge(&group, &names);
+                self.sync.withdraw(&group, &names);
                 self.unsent.forget(&group, &names);
                 self.orders.withdraw(&group, |time, id| names.contains(&SyncId::new(time, id)));
                 Vec::new()

@@ -3,22 +3,13 @@
 use std::io;
 use std::time::Duration;
 
-use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::{PeerId, mdns, ping};
 
+use super::doors::Doors;
 use super::gate::Gated;
 use super::{gossip, hello};
-
-/// Handshakes under way that others began.
-const MAX_PENDING_INCOMING: u32 = 32;
-
-/// Connections in all.
-const MAX_ESTABLISHED: u32 = 200;
-
-/// Connections to one peer: two that dialled each other at the same moment, and one that is dead and not known to be.
-const MAX_PER_PEER: u32 = 3;
 
 /// How often a member is asked for a sign of life.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
@@ -36,7 +27,7 @@ const MDNS_QUERY_INTERVAL: Duration = Duration::from_secs(60);
 /// one for established that is not.
 #[derive(NetworkBehaviour)]
 pub(crate) struct Behaviour {
-    limits: connection_limits::Behaviour,
+    pub(crate) doors: Doors,
     pub(crate) mdns: Toggle<mdns::tokio::Behaviour>,
     pub(crate) hello: hello::Behaviour,
     pub(crate) members: Gated<Members>,
@@ -52,14 +43,10 @@ pub(crate) struct Members {
 
 impl Behaviour {
     /// Puts the protocols together.
-    pub(crate) fn new(gossip: gossip::Behaviour, mdns: Option<mdns::tokio::Behaviour>) -> Self {
-        let limits = ConnectionLimits::default()
-            .with_max_pending_incoming(Some(MAX_PENDING_INCOMING))
-            .with_max_established(Some(MAX_ESTABLISHED))
-            .with_max_established_per_peer(Some(MAX_PER_PEER));
+    pub(crate) fn new(doors: Doors, gossip: gossip::Behaviour, mdns: Option<mdns::tokio::Behaviour>) -> Self {
         let ping = ping::Config::new().with_interval(PING_INTERVAL).with_timeout(PING_TIMEOUT);
         Self {
-            limits: connection_limits::Behaviour::new(limits),
+            doors,
             mdns: mdns.into(),
             hello: hello::behaviour(),
             members: Gated::new(Members {

@@ -42,6 +42,13 @@ const MAX_TOPICS: usize = 64;
 /// Messages that may wait for a verdict; more than the event queue and the engine hold together.
 const MAX_PENDING: usize = 4096;
 
+/// Bytes that one peer may have brought in vain or that wait for their verdict; then its gossip is not looked at. It is
+/// what thirty of the largest messages take, or three thousand usual ones.
+const MAX_BURDEN: usize = 32 * MAX_BATCH_LEN;
+
+/// Bytes in vain that are forgiven a second: two of the largest messages, some milliseconds' work.
+const FORGIVEN_PER_S: u64 = 2 * MAX_BATCH_LEN as u64;
+
 /// How long it takes until one invalid message is forgiven.
 const FORGIVING: Duration = Duration::from_secs(600);
 
@@ -174,42 +181,120 @@ pub(crate) fn acceptance(verdict: Verdict) -> MessageAcceptance {
 }
 
 /// Messages given out to be judged.
+///
+/// Each peer answers for what it brings: what waits for a verdict and what turned out to be of no use weighs on it until
+/// time has forgiven that, and a peer that is overburdened is not listened to. A flood so costs the node what it costs to
+/// throw it away.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     next: u64,
     waiting: BTreeMap<GossipHandle, Waiting>,
+    /// Of peers only that have brought something in vain of late, or wait for a verdict.
+    burdens: BTreeMap<PeerId, Burden>,
 }
 
 #[derive(Debug)]
 struct Waiting {
     id: MessageId,
     from: PeerId,
+    len: usize,
     since: Instant,
 }
 
-impl Pending {
-    /// Names a message, unless too many wait already.
-    pub(crate) fn insert(&mut self, id: MessageId, from: PeerId, now: Instant) -> Option<GossipHandle> {
-        if self.waiting.len() >= MAX_PENDING {
-            return None;
+/// What weighs on a peer.
+#[derive(Debug)]
+struct Burden {
+    waiting: usize,
+    in_vain: usize,
+    forgiven: Instant,
+    told: bool,
+}
+
+/// Why a message is not given out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unheard {
+    /// Too many wait.
+    Full,
+    /// Its bearer is overburdened; `news` the first time.
+    Overburdened {
+        /// Whether this has just begun.
+        news: bool,
+    },
+}
+
+impl Burden {
+    fn forgive(&mut self, now: Instant) {
+        let elapsed = now.saturating_duration_since(self.forgiven);
+        let us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        let bytes = us.saturating_mul(FORGIVEN_PER_S) / 1_000_000;
+        let forgiven = usize::try_from(bytes).unwrap_or(usize::MAX);
+        if forgiven >= self.in_vain {
+            (self.in_vain, self.forgiven) = (0, now);
+        } else {
+            self.in_vain -= forgiven;
+            // What is less than a byte's time counts the next time.
+            self.forgiven += Duration::from_micros(bytes.saturating_mul(1_000_000) / FORGIVEN_PER_S);
         }
+    }
+}
+
+impl Pending {
+    /// Names a message, unless too many wait already or its bearer is overburdened.
+    pub(crate) fn insert(
+        &mut self,
+        id: MessageId,
+        from: PeerId,
+        len: usize,
+        now: Instant,
+    ) -> Result<GossipHandle, Unheard> {
+        if self.waiting.len() >= MAX_PENDING {
+            return Err(Unheard::Full);
+        }
+        let new = || Burden { waiting: 0, in_vain: 0, forgiven: now, told: false };
+        let burden = self.burdens.entry(from).or_insert_with(new);
+        burden.forgive(now);
+        if burden.waiting.saturating_add(burden.in_vain).saturating_add(len) > MAX_BURDEN {
+            return Err(Unheard::Overburdened { news: !std::mem::replace(&mut burden.told, true) });
+        }
+        burden.waiting += len;
         let handle = GossipHandle(self.next);
         self.next = self.next.wrapping_add(1);
-        self.waiting.insert(handle, Waiting { id, from, since: now });
-        Some(handle)
+        self.waiting.insert(handle, Waiting { id, from, len, since: now });
+        Ok(handle)
     }
 
     /// Takes the message that a verdict is about.
-    pub(crate) fn take(&mut self, handle: GossipHandle) -> Option<(MessageId, PeerId)> {
-        self.waiting.remove(&handle).map(|waiting| (waiting.id, waiting.from))
+    pub(crate) fn take(&mut self, handle: GossipHandle, verdict: Verdict) -> Option<(MessageId, PeerId)> {
+        let Waiting { id, from, len, .. } = self.waiting.remove(&handle)?;
+        self.settle(&from, len, verdict != Verdict::Accept);
+        Some((id, from))
     }
 
-    /// Forgets messages that gossipsub has forgotten; returns how many.
+    /// Takes a message back that nobody has looked at.
+    pub(crate) fn withdraw(&mut self, handle: GossipHandle) {
+        self.take(handle, Verdict::Accept);
+    }
+
+    fn settle(&mut self, from: &PeerId, len: usize, in_vain: bool) {
+        if let Some(burden) = self.burdens.get_mut(from) {
+            burden.waiting = burden.waiting.saturating_sub(len);
+            burden.in_vain += if in_vain { len } else { 0 };
+        }
+    }
+
+    /// Forgets messages that gossipsub has forgotten, and burdens that time has forgiven; returns how many messages.
     pub(crate) fn expire(&mut self, now: Instant) -> usize {
         let window = HEARTBEAT.saturating_mul(u32::try_from(HISTORY_LEN).unwrap_or(u32::MAX));
-        let before = self.waiting.len();
-        self.waiting.retain(|_, waiting| now.saturating_duration_since(waiting.since) < window);
-        before - self.waiting.len()
+        let is_old = |_: &GossipHandle, waiting: &mut Waiting| now.saturating_duration_since(waiting.since) >= window;
+        let forgotten: Vec<Waiting> = self.waiting.extract_if(.., is_old).map(|(_, waiting)| waiting).collect();
+        for waiting in &forgotten {
+            self.settle(&waiting.from, waiting.len, false);
+        }
+        self.burdens.retain(|_, burden| {
+            burden.forgive(now);
+            burden.waiting + burden.in_vain > 0
+        });
+        forgotten.len()
     }
 }
 
@@ -270,21 +355,57 @@ mod tests {
     fn a_message_waits_for_its_verdict_no_longer_than_gossipsub_keeps_it() {
         let (mut pending, start) = (Pending::default(), Instant::now());
         let from = PeerId::random();
-        let mut insert = |at| pending.insert(MessageId::new(b"id"), from, start + Duration::from_secs(at)).unwrap();
+        let mut insert = |at| pending.insert(MessageId::new(b"id"), from, 1, start + Duration::from_secs(at)).unwrap();
         let (early, late) = (insert(0), insert(5));
         assert_ne!(early, late);
         assert_eq!(pending.expire(start + Duration::from_secs(11)), 0);
         assert_eq!(pending.expire(start + Duration::from_secs(12)), 1);
-        assert_eq!(pending.take(early), None);
-        assert_eq!(pending.take(late), Some((MessageId::new(b"id"), from)));
-        assert_eq!(pending.take(late), None);
+        assert_eq!(pending.take(early, Verdict::Accept), None);
+        assert_eq!(pending.take(late, Verdict::Accept), Some((MessageId::new(b"id"), from)));
+        assert_eq!(pending.take(late, Verdict::Accept), None);
     }
 
     #[test]
     fn messages_waiting_for_a_verdict_are_bounded() {
         let (mut pending, now) = (Pending::default(), Instant::now());
-        let accepted =
-            (0..MAX_PENDING + 10).filter_map(|_| pending.insert(MessageId::new(b"id"), PeerId::random(), now)).count();
+        let accepted = (0..MAX_PENDING + 10)
+            .filter(|_| pending.insert(MessageId::new(b"id"), PeerId::random(), 1, now).is_ok())
+            .count();
         assert_eq!(accepted, MAX_PENDING);
+    }
+
+    #[test]
+    fn a_peer_that_brings_much_in_vain_is_not_listened_to_for_a_while_and_others_are() {
+        let (mut pending, start) = (Pending::default(), Instant::now());
+        let (flood, other) = (PeerId::random(), PeerId::random());
+        let bring = |pending: &mut Pending, from, now| {
+            let handle = pending.insert(MessageId::new(b"id"), from, MAX_BATCH_LEN, now)?;
+            pending.take(handle, if from == flood { Verdict::Ignore } else { Verdict::Accept });
+            Ok::<(), Unheard>(())
+        };
+        let looked_at = (0..1000).filter(|_| bring(&mut pending, flood, start).is_ok()).count();
+        assert_eq!(looked_at * MAX_BATCH_LEN, MAX_BURDEN);
+        assert!((0..1000).all(|_| bring(&mut pending, other, start).is_ok()));
+        // In the long run no more is looked at than is forgiven.
+        let looked_at =
+            (1..=10_000).filter(|ms| bring(&mut pending, flood, start + Duration::from_millis(*ms)).is_ok());
+        let (looked_at, forgiven) = (looked_at.count() * MAX_BATCH_LEN, 10 * usize::try_from(FORGIVEN_PER_S).unwrap());
+        assert!((forgiven - MAX_BATCH_LEN..=forgiven).contains(&looked_at), "{looked_at}");
+    }
+
+    #[test]
+    fn that_a_peer_is_overburdened_is_news_once_and_forgotten_in_time() {
+        let (mut pending, start) = (Pending::default(), Instant::now());
+        let peer = PeerId::random();
+        let insert = |pending: &mut Pending, now| pending.insert(MessageId::new(b"id"), peer, MAX_BURDEN, now);
+        let handle = insert(&mut pending, start).unwrap();
+        assert_eq!(insert(&mut pending, start), Err(Unheard::Overburdened { news: true }));
+        assert_eq!(insert(&mut pending, start), Err(Unheard::Overburdened { news: false }));
+        pending.take(handle, Verdict::Reject);
+        assert!(insert(&mut pending, start).is_err());
+        let later = start + Duration::from_secs(60);
+        assert_eq!(pending.expire(later), 0);
+        assert!(pending.burdens.is_empty());
+        insert(&mut pending, later).unwrap();
     }
 }

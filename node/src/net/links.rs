@@ -23,7 +23,7 @@ const REFUSAL_GRACE: Duration = Duration::from_secs(1);
 const SILENCE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Strangers' connections at a time.
-const MAX_STRANGERS: usize = 16;
+pub(crate) const MAX_STRANGERS: usize = 16;
 
 /// Requests that a connection may make before it is admitted: a few hellos and fetches as rosters change.
 const MAX_REQUESTS: u32 = 8;

@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use self::behaviour::Behaviour;
 pub use self::discovery::MAX_PLACES;
+use self::doors::Doors;
 pub use self::joiner::{JoinConfig, JoinError, JoinEvent, Joined, join};
 use self::names::ByName;
 pub(crate) use self::peer::{peer_id, role_key};
@@ -31,8 +32,10 @@ use crate::engine::join::{JoinAnswer, JoinAsk};
 mod behaviour;
 mod clock;
 mod discovery;
+mod doors;
 mod gate;
 mod gossip;
+mod hearing;
 mod hello;
 mod joiner;
 mod joining;
@@ -283,7 +286,7 @@ pub fn start(config: Config, identity: &Identity, roster: Arc<Roster>) -> Result
     Ok(Net { commands: command_tx, events: event_rx, sync, task: tokio::spawn(task.run()) })
 }
 
-fn swarm(config: &Config, identity: &Identity, roster: &Roster) -> Result<Swarm<Behaviour>, StartError> {
+fn swarm(config: &Config, identity: &Identity, roster: &Arc<Roster>) -> Result<Swarm<Behaviour>, StartError> {
     let keypair = peer::keypair(identity).ok_or_else(|| StartError::Setup("not an Ed25519 key".into()))?;
     let me = keypair.public().to_peer_id();
     let mdns = if config.mdns { Some(behaviour::mdns(me).map_err(StartError::Mdns)?) } else { None };
@@ -292,5 +295,5 @@ fn swarm(config: &Config, identity: &Identity, roster: &Roster) -> Result<Swarm<
     let settings = SwarmConfig::with_tokio_executor()
         .with_idle_connection_timeout(IDLE_LIMIT)
         .with_max_negotiating_inbound_streams(MAX_NEGOTIATING);
-    Ok(Swarm::new(transport, Behaviour::new(gossip, mdns), me, settings))
+    Ok(Swarm::new(transport, Behaviour::new(Doors::new(Arc::clone(roster)), gossip, mdns), me, settings))
 }

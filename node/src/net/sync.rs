@@ -20,7 +20,7 @@ use crate::engine::io::SyncInput;
 use crate::engine::sync::{MAX_FRAME_LEN, MAX_SESSIONS, SessionId};
 
 /// The protocol's name; a change of what is said gets a new number.
-const PROTOCOL: StreamProtocol = StreamProtocol::new("/muster/sync/1");
+const PROTOCOL: StreamProtocol = StreamProtocol::new("/muster/sync/2");
 
 /// How long opening a stream may take.
 const OPEN_LIMIT: Duration = Duration::from_secs(5);
@@ -39,6 +39,9 @@ const FRAME_QUEUE_LEN: usize = 192;
 
 /// Streams at a time, with some over for those that are being turned away.
 const MAX_STREAMS: usize = 2 * MAX_SESSIONS;
+
+/// Streams of one member at a time: one that it leads and one that is led here, and as many that are being turned away.
+const MAX_STREAMS_PER_PEER: usize = 4;
 
 /// What the driver wants of synchronisation's streams.
 #[derive(Debug)]
@@ -65,7 +68,8 @@ pub(super) fn start(mut control: Control) -> io::Result<SyncStreams> {
     let incoming = control.accept(PROTOCOL).map_err(|error| io::Error::other(error.to_string()))?;
     let (command_tx, commands) = mpsc::channel(COMMAND_QUEUE_LEN);
     let (reports, report_rx) = mpsc::channel(REPORT_QUEUE_LEN);
-    let task = Streams { control, reports, queues: HashMap::new(), running: JoinSet::new(), next: 0 };
+    let task =
+        Streams { control, reports, queues: HashMap::new(), running: JoinSet::new(), streams: HashMap::new(), next: 0 };
     tokio::spawn(task.run(commands, incoming));
     Ok(SyncStreams { commands: command_tx, reports: report_rx })
 }
@@ -74,7 +78,9 @@ struct Streams {
     control: Control,
     reports: mpsc::Sender<SyncInput>,
     queues: HashMap<SessionId, mpsc::Sender<Vec<u8>>>,
-    running: JoinSet<SessionId>,
+    running: JoinSet<(SessionId, PublicKey)>,
+    /// How many of these each member has.
+    streams: HashMap<PublicKey, usize>,
     next: u64,
 }
 
@@ -88,8 +94,9 @@ impl Streams {
                 },
                 Some((peer, stream)) = incoming.next() => self.on_incoming(peer, stream),
                 Some(ended) = self.running.join_next() => {
-                    if let Ok(session) = ended {
+                    if let Ok((session, member)) = ended {
                         self.queues.remove(&session);
+                        self.ended(&member);
                     }
                 }
             }
@@ -113,7 +120,7 @@ impl Streams {
     }
 
     fn open(&mut self, member: PublicKey) {
-        let (session, frames) = self.session();
+        let (session, frames) = self.session(member);
         let (mut control, reports) = (self.control.clone(), self.reports.clone());
         self.running.spawn(async move {
             let opened = match peer_id(&member) {
@@ -125,30 +132,41 @@ impl Streams {
                 // The driver is gone where this cannot be told.
                 None => drop(reports.send(SyncInput::NotOpened(member)).await),
             }
-            session
+            (session, member)
         });
     }
 
     fn on_incoming(&mut self, peer: PeerId, stream: Stream) {
         let Some(member) = role_key(&peer) else { return };
-        if self.running.len() >= MAX_STREAMS {
+        let of_peer = self.streams.get(&member).copied().unwrap_or_default();
+        if self.running.len() >= MAX_STREAMS || of_peer >= MAX_STREAMS_PER_PEER {
             tracing::debug!(peer = %Named(&peer), "too many sync streams");
             return;
         }
-        let (session, frames) = self.session();
+        let (session, frames) = self.session(member);
         let reports = self.reports.clone();
         self.running.spawn(async move {
             talk(session, member, false, stream, frames, reports).await;
-            session
+            (session, member)
         });
     }
 
-    fn session(&mut self) -> (SessionId, mpsc::Receiver<Vec<u8>>) {
+    fn session(&mut self, member: PublicKey) -> (SessionId, mpsc::Receiver<Vec<u8>>) {
+        *self.streams.entry(member).or_default() += 1;
         self.next += 1;
         let session = SessionId(self.next);
         let (queue, frames) = mpsc::channel(FRAME_QUEUE_LEN);
         self.queues.insert(session, queue);
         (session, frames)
+    }
+
+    fn ended(&mut self, member: &PublicKey) {
+        if let Some(count) = self.streams.get_mut(member) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.streams.remove(member);
+            }
+        }
     }
 }
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use libp2p::gossipsub::{Message, MessageAcceptance, MessageId, TopicHash};
 use libp2p::request_response::{OutboundRequestId, ResponseChannel};
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, Swarm};
@@ -33,7 +32,7 @@ use super::uplink::Uplink;
 use super::{Carry, Command, Event, Place};
 use crate::control::Found;
 use crate::engine::hello::Response;
-use crate::engine::io::{PublishOutcome, Verdict};
+use crate::engine::io::PublishOutcome;
 
 /// How often deadlines are looked at; none is finer than a second.
 const TICK: Duration = Duration::from_millis(500);
@@ -68,13 +67,13 @@ pub(crate) struct Task {
     pub(super) joining: Joining,
     commands: mpsc::Receiver<Command>,
     carry: Carry,
-    topics: Topics,
-    joined: BTreeSet<GroupId>,
+    pub(super) topics: Topics,
+    pub(super) joined: BTreeSet<GroupId>,
     dials: BTreeMap<ConnectionId, Target>,
     /// Names being looked up, of standing addresses only: no more than the user gave.
     lookups: JoinSet<(Multiaddr, Result<Vec<Multiaddr>, LookupError>)>,
-    pending: Pending,
-    ignored: u64,
+    pub(super) pending: Pending,
+    pub(super) ignored: u64,
     published: Option<Instant>,
     clock: Watch,
     uplink: Uplink,
@@ -205,8 +204,8 @@ impl Task {
                 }
             }
             Command::Verdict { handle, verdict } => {
-                if let Some((id, from)) = self.pending.take(handle) {
-                    self.give_verdict(&id, &from, gossip::acceptance(verdict));
+                if let Some((id, from)) = self.pending.take(handle, verdict) {
+                    self.give_verdict(&id, &from, verdict);
                 }
             }
             Command::Roster(roster) => self.on_roster(roster),
@@ -226,14 +225,8 @@ impl Task {
         outcome
     }
 
-    fn give_verdict(&mut self, id: &MessageId, from: &PeerId, acceptance: MessageAcceptance) {
-        if matches!(acceptance, MessageAcceptance::Reject) {
-            tracing::warn!(peer = %Named(from), "invalid gossip message");
-        }
-        self.swarm.behaviour_mut().gossip().report_message_validation_result(id, from, acceptance);
-    }
-
     fn on_roster(&mut self, roster: Arc<Roster>) {
+        self.swarm.behaviour_mut().doors.adopt(Arc::clone(&roster));
         let before = std::mem::replace(&mut self.roster, roster);
         self.join_topics();
         let roster = &self.roster;
@@ -351,42 +344,6 @@ impl Task {
             if own {
                 self.book.add_own(address);
             }
-        }
-    }
-
-    fn on_gossip(&mut self, from: PeerId, id: &MessageId, message: Message) {
-        let group = self.topics.group(&message.topic);
-        let is_known = group.is_some() || self.topics.is_presence(&message.topic);
-        let handle = if is_known { self.pending.insert(id.clone(), from, Instant::now()) } else { None };
-        let told = handle.and_then(|handle| {
-            let bytes = message.data;
-            let event = match group {
-                Some(group) => Event::Gossip { handle, group, bytes },
-                None => Event::Beacon { handle, bytes },
-            };
-            if self.reports.gossip(event) {
-                return Some(());
-            }
-            self.pending.take(handle);
-            None
-        });
-        if told.is_none() {
-            self.ignored = self.ignored.saturating_add(1);
-            // Told rarely: in a flood the log must not become the bottleneck.
-            if self.ignored.is_power_of_two() {
-                tracing::warn!(ignored = self.ignored, "gossip ignored: the node does not keep up");
-            }
-            self.give_verdict(id, &from, gossip::acceptance(Verdict::Ignore));
-        }
-    }
-
-    fn on_subscribed(&mut self, peer: PeerId, topic: &TopicHash) {
-        self.links.heard(peer);
-        if let Some(group) = self.topics.group(topic)
-            && self.joined.contains(&group)
-            && let Some(member) = role_key(&peer)
-        {
-            self.reports.listener(group, member);
         }
     }
 

@@ -47,8 +47,13 @@ impl Forged<'_> {
 
     /// The record as a gossip message.
     pub fn message(&self) -> Vec<u8> {
-        cbor(&[Bytes::new(&self.record())])
+        message(&self.record())
     }
+}
+
+/// A record as a gossip message.
+pub fn message(record: &[u8]) -> Vec<u8> {
+    cbor(&[Bytes::new(record)])
 }
 
 fn cbor<T: Serialize>(value: &T) -> Vec<u8> {

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use muster::engine::draft::Draft;
 use muster::engine::io::{Effect, Input, RequestId};
 use muster::engine::policy::Permitted;
 use muster::engine::store::Fate;
@@ -57,10 +58,15 @@ impl Unit {
 
     /// Has a member post at a time, which must not be before its last one.
     pub(crate) fn post(&mut self, name: &str, to: &str, ms: u64, text: &str) -> Permitted {
+        self.say(name, to, ms, text.into())
+    }
+
+    /// Has a member say something in a manner of its own.
+    pub(crate) fn say(&mut self, name: &str, to: &str, ms: u64, draft: Draft) -> Permitted {
         let engine = self.engines.get_mut(name).unwrap();
         let now = UnixMillis(ms);
         let nonce = [7; 24];
-        let post = Input::Post { request: RequestId(0), group: group(to), draft: text.into(), nonce };
+        let post = Input::Post { request: RequestId(0), group: group(to), draft, nonce };
         let record = engine.handle(post, now).into_iter().find_map(|effect| match effect {
             Effect::Append(records) => records.into_iter().next(),
             _ => None,

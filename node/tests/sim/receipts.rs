@@ -8,9 +8,9 @@ use muster::engine::matrix::{Matrix, Seen};
 use muster::engine::order::REMIND_MS;
 use muster::engine::wire::{Kind, RecordId};
 use muster_keys::Identity;
-use muster_roles::{GroupId, Precedence, Role, Timestamp};
+use muster_roles::{GroupId, Precedence, Role, Roster, Timestamp};
 
-use crate::forge::Forged;
+use crate::forge::{self, Forged};
 use crate::world::{START, World};
 use crate::{CALM, group, play, unit};
 
@@ -244,29 +244,59 @@ fn who_may_not_order_or_flash_is_refused_here_and_the_forgery_is_by_everyone() {
     }
 }
 
+/// Receipts and answers in the army's group by a soldier of the navy: in the name of one of the army, and in its own.
+fn forgeries(roster: &Roster, identities: &[Identity]) -> Vec<Vec<u8>> {
+    let of = |role: Role| identities.iter().find(|one| roster.member(&one.public()).unwrap().role == role).unwrap();
+    let (navy, army) = (of(Role::Soldier(group("navy"))), of(Role::Soldier(group("army"))));
+    let who = [(navy, army), (navy, navy)];
+    let kinds = [2, 3].into_iter().flat_map(|kind| who.map(|(signer, author)| (kind, signer, author)));
+    let forge = |(seq, (kind, signer, author))| {
+        let (group, time) = (group("army"), Timestamp::from_ms(START.0));
+        Forged { roster, signer, author, group, time, seq, kind, precedence: 0 }.record()
+    };
+    (1..).zip(kinds).map(forge).collect()
+}
+
 #[test]
 fn a_receipt_or_an_answer_in_anothers_name_or_another_troops_group_is_rejected_by_everyone() {
     let (roster, identities) = unit();
-    let of = |role: Role| identities.iter().find(|one| roster.member(&one.public()).unwrap().role == role).unwrap();
-    let (navy, army) = (of(Role::Soldier(group("navy"))), of(Role::Soldier(group("army"))));
-    let mut forged = Vec::new();
-    for kind in [2, 3] {
-        for (signer, author) in [(navy, army), (navy, navy)] {
-            let (group, time) = (group("army"), Timestamp::from_ms(START.0));
-            let seq = 1 + forged.len() as u64;
-            let forgery = Forged { roster: &roster, signer, author, group, time, seq, kind, precedence: 0 };
-            forged.push(forgery.message());
-        }
-    }
-    let (_, same) = unit();
-    let mut world = World::new(2, &roster, same, CALM);
-    for message in forged {
-        (0..10).for_each(|node| world.inject(1, node, &group("army"), message.clone()));
+    let forged = forgeries(&roster, &identities);
+    let mut world = World::new(2, &roster, identities, CALM);
+    for record in &forged {
+        (0..10).for_each(|node| world.inject(1, node, &group("army"), forge::message(record)));
     }
     world.run();
     for node in 0..10 {
         assert_eq!(world.verdicts.get(&(node, "reject")), Some(&4), "node {node}");
         assert_eq!(world.nodes[node].store.iter().count(), 0);
+    }
+}
+
+#[test]
+fn nobody_takes_such_a_receipt_or_answer_from_a_session_either() {
+    let (roster, identities) = unit();
+    for (number, record) in forgeries(&roster, &identities).into_iter().enumerate() {
+        let (mut world, Army { leader, soldiers: [one, liar], .. }) = apart(950 + number as u64);
+        world.join(one, liar);
+        world.say(500, one, &group("army"), "what the others will ask for");
+        // So long that nobody tells on by gossip what comes.
+        world.pass(60_000);
+        assert_eq!(world.nodes[liar].store.all(&group("army")).len(), 2, "the message, and the liar's own receipt");
+        world.separate(|_, _| true);
+        world.lies.insert(liar, vec![record]);
+        let others: Vec<usize> = (0..10).filter(|node| ![one, liar].contains(node)).collect();
+        others.iter().for_each(|other| world.join(liar, *other));
+        world.pass(60_000);
+        for node in &others {
+            assert!(world.brought[*node] > 0, "forgery {number}: node {node} was given it");
+            assert_eq!(world.nodes[*node].store.iter().count(), 0, "forgery {number}: node {node} keeps it");
+        }
+        // And from one that tells the truth they get what there is.
+        world.lies.clear();
+        others.iter().for_each(|other| world.join(one, *other));
+        world.pass(60_000);
+        assert!(others.iter().all(|node| world.nodes[*node].store.all(&group("army")).len() > 1));
+        assert_eq!(world.nodes[leader].seen(), 1, "forgery {number}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! What follows from a stored record's content: what is confirmed, delivered, ordered and answered.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use muster_keys::PublicKey;
@@ -122,17 +122,18 @@ impl State {
         for (member, runs) in recall.confirmed {
             self.deliveries.confirm(group, &member, runs.iter());
         }
-        let mut effects = Vec::new();
+        // Each is told once, as it stands after all its answers.
+        let mut told = BTreeMap::new();
         for row in recall.orders {
             let author = self.roster.at(row.time()).find(row.author().as_str()).map(|member| member.key);
             let Some(giver) = author else { continue };
             let ordered = ordered(&self.roster, group, row.time(), &giver);
-            effects.extend(self.orders.insert(row, ordered).map(Effect::Order));
+            told.extend(self.orders.insert(row, ordered).map(|order| (order.place(), order)));
         }
         for answer in recall.answers {
-            effects.extend(self.note_answer(answer).map(Effect::Order));
+            told.extend(self.note_answer(answer).map(|order| (order.place(), order)));
         }
-        effects
+        told.into_values().map(Effect::Order).collect()
     }
 
     /// Confirms what is due, with a receipt of its own.

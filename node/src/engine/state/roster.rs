@@ -162,6 +162,7 @@ impl State {
         self.keyring = self.roster.open_keys(&self.identity);
         self.limiter.retain(|author| self.roster.member(author).is_some());
         self.beacons.retain(|member| self.roster.member(member).is_some());
+        self.sync.ask_anew();
         let mut effects = vec![Effect::RosterChanged(self.roster.clone())];
         effects.extend(self.start());
         effects.extend(self.roster_news(&before).into_iter().map(Effect::Notice));

@@ -1,0 +1,55 @@
+//! The table of all attacks: what was bounded, what was measured, and whether it held.
+
+use std::time::Duration;
+
+use super::attack::{Attack, Outcome, play};
+use super::field::Field;
+
+/// How long the honest talk before each attack.
+const QUIET: Duration = Duration::from_secs(4);
+
+/// The honest are heard beside an attack within so many times what it takes without one.
+const MAX_SLOWDOWN: f64 = 2.0;
+
+/// Runs every attack, each on a unit of its own, and prints a row for each: a header, then fields between bars.
+pub(crate) fn print(attacks: &[&Attack]) {
+    let length = std::env::var("MUSTER_ATTACK_SECONDS").ok().map_or(8, |length| length.parse().unwrap());
+    let only = std::env::var("MUSTER_ATTACK").ok();
+    println!("| attack | by | bound: measured | p99 quiet, beside it | node: memory, processor, files | verdict |");
+    println!("|---|---|---|---|---|---|");
+    let wanted =
+        |attack: &Attack| only.as_ref().is_none_or(|only| only.split(',').any(|word| attack.name.contains(word)));
+    for attack in attacks.iter().filter(|attack| wanted(attack)) {
+        let outcome = play(&mut Field::ready(), attack, QUIET, Duration::from_secs(length));
+        println!("{}", row(attack, &outcome));
+    }
+}
+
+fn row(attack: &Attack, outcome: &Outcome) -> String {
+    let (quiet, beside) = (p99(&outcome.quiet), p99(&outcome.attacked));
+    let in_time = beside < MAX_SLOWDOWN * quiet;
+    let broken = outcome.claims.iter().any(|claim| !claim.holds);
+    let claims: Vec<String> =
+        outcome.claims.iter().map(|claim| format!("{}: {}", claim.bound, claim.measured)).collect();
+    let verdict = match (broken, in_time) {
+        (false, true) => "holds",
+        (false, false) => "holds, but slower",
+        (true, _) => "does not hold",
+    };
+    format!(
+        "| {} | {} | {} | {quiet:.1} ms, {beside:.1} ms | +{:.1} MiB, {:.0}%, {} | {verdict} |",
+        attack.name,
+        attack.by,
+        claims.join("; "),
+        outcome.growth_kib as f64 / 1024.0,
+        100.0 * outcome.cpu,
+        outcome.files,
+    )
+}
+
+/// The time within which 99 of 100 were heard, in milliseconds.
+fn p99(took: &[Duration]) -> f64 {
+    let mut took = took.to_vec();
+    took.sort();
+    took[(took.len() * 99).div_ceil(100) - 1].as_secs_f64() * 1000.0
+}
