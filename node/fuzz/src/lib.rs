@@ -2,7 +2,14 @@
 
 use muster_roles::Timestamp;
 
+/// What a node is asked, from the sources of the node itself: with its feature all of it would be built for the fuzzer.
+#[path = "../../src/control/mod.rs"]
+#[allow(dead_code, unused_imports, missing_docs, reason = "the targets use a part of it")]
+pub mod control;
 pub mod seeds;
+
+/// What the sources above find in the crate that they are taken from.
+pub use muster::engine;
 
 /// The members and records of the tests, so that a seed means the same to both.
 #[path = "../../tests/records/mod.rs"]

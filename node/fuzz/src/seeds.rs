@@ -4,12 +4,18 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
+use crate::control::{Manner, Request};
 use crate::records::{START_MS, Unit, group, identity};
 use muster::engine::bundle::BundleWriter;
+use muster::engine::floors::Floors;
 use muster::engine::hello;
 use muster::engine::sync::{Frame, SyncId};
 use muster::engine::wire::encode_batch;
-use muster_roles::Timestamp;
+use muster_roles::{Edit, JoinNonce, Joining, Timestamp, propose};
+
+/// A file of settings with a value of each kind.
+const CONFIG: &str =
+    "# a car\nlisten = [\"/ip4/0.0.0.0/tcp/4001\"]\nmdns = false\ncarry = 'own'\nlog = \"\"\"debug\"\"\"\n";
 
 /// Writes a folder of seeds for each target into `folder`.
 ///
@@ -41,12 +47,18 @@ pub fn write(folder: &Path) -> Result<(), Box<dyn Error>> {
     let answer = hello::answer_fetch(&unit.roster, &identity("Army1").public(), &[].into());
     seed("hello", "documents", &answer.encode())?;
     seed("hello", "refused", &hello::Response::Refused.encode())?;
+    let nonce = JoinNonce::from_bytes([7; 32]);
+    let commitment = Joining::new(identity("Army4").public(), nonce).commitment();
+    seed("hello", "join", &hello::Request::Join { name: "Army4".parse()?, commitment }.encode())?;
+    seed("hello", "reveal", &hello::Request::Reveal { nonce }.encode())?;
+    seed("hello", "waiting", &hello::Response::Waiting { unit: unit.roster.unit(), nonce }.encode())?;
 
     let names: Vec<SyncId> =
         records.iter().map(|record| SyncId::new(record.frame().header().time, &record.frame().id())).collect();
-    let (army, from) = (group("army"), Timestamp::from_ms(START_MS));
+    let (army, to) = (group("army"), Timestamp::from_ms(START_MS));
+    let from = Floors::at(to);
     let frames = [
-        ("compare", Frame::Compare { group: army.clone(), from, to: from, round: vec![0x61, 0, 0, 0] }),
+        ("compare", Frame::Compare { group: army.clone(), from, to, round: vec![0x61, 0, 0, 0] }),
         ("compared", Frame::Compared { group: army.clone(), round: vec![0x61] }),
         ("since", Frame::Since { group: army.clone(), from }),
         ("want", Frame::Want { group: army.clone(), names }),
@@ -77,6 +89,19 @@ pub fn write(folder: &Path) -> Result<(), Box<dyn Error>> {
     }
     bundle.finish()?;
     seed("bundle", "whole", &written)?;
+    seed("proof", "whole", &written)?;
+
+    for (name, edit) in [("rekey", Edit::Rekey), ("removed", Edit::Remove { name: "Army3".to_owned() })] {
+        let proposal = propose(&unit.roster, &identity("Chief"), &edit, Timestamp::from_ms(START_MS))?;
+        seed("proposal", name, &proposal.encode())?;
+    }
+    seed("config", "settings", CONFIG.as_bytes())?;
+    seed("config", "slips", b"dial = [\"/ip4/127.0.0.1/tcp/1\", 2]\nno-mdns = maybe\n[section]\nkey = 1\n")?;
+    let army = group("army");
+    let post = Request::Post { group: army.clone(), text: "a word".to_owned(), manner: Manner::default(), wait_ms: 5 };
+    for (name, request) in [("post", post), ("export", Request::Export { group: army }), ("status", Request::Status)] {
+        seed("request", name, &serde_json::to_vec(&request)?)?;
+    }
 
     let told = [(0, message), (2, vec![0; 2]), (3, frames[0].1.encode()), (4, bytes[0].to_vec())];
     let script: Vec<u8> = told.iter().flat_map(|(way, message)| step(*way, message)).collect();
