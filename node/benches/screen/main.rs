@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 #![allow(clippy::print_stdout, reason = "what a benchmark prints is its result")]
 
+#[path = "../figure/mod.rs"]
+mod figure;
 mod scene;
 
 use divan::Bencher;
@@ -16,7 +18,9 @@ fn main() {
     if std::env::args().len() <= 2 {
         scene::report();
     }
-    divan::main();
+    if !figure::only() {
+        divan::main();
+    }
 }
 
 /// A key is typed, and the screen drawn.

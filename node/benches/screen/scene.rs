@@ -7,6 +7,8 @@ use muster::ui::Drawing;
 use muster_roles::{Role, Timestamp};
 use ratatui::crossterm::event::KeyCode;
 
+use crate::figure::figure;
+
 /// Messages in view.
 pub(crate) const MESSAGES: u32 = 10_000;
 
@@ -96,4 +98,5 @@ pub(crate) fn report() {
         percentile(100)
     );
     println!("  busy {:.1} % of a core", 100.0 * busy.as_secs_f64() / start.elapsed().as_secs_f64());
+    figure("screen.key.p99", "muster", percentile(99).as_secs_f64() * 1000.0, "ms");
 }

@@ -15,11 +15,15 @@ use muster_keys::KeyFile;
 use muster_roles::{Roster, Timestamp};
 use serde_bytes::{ByteArray, ByteBuf};
 
+use crate::figure::{self, figure};
 use crate::records;
 use crate::unit::{CHIEF, PATIENCE, Rank, Unit, poll_until};
 
 /// Records that the one node has and the other has not.
 const RECORDS: u64 = 100_000;
+
+/// As many where it is only to be seen that all works.
+const FEW_RECORDS: u64 = 2_000;
 
 /// What every record says, which makes it about 300 bytes.
 const TEXT: &str = "Patrol two has passed the bridge. All is quiet, there is nothing to report from here.";
@@ -32,20 +36,21 @@ const AGE_MS: u64 = 60 * 60 * 1000;
 
 /// Has two nodes talk, each in a process of its own, and prints the figures.
 pub(crate) fn report() {
+    let count = if figure::quick() { FEW_RECORDS } else { RECORDS };
     let unit = Unit::found();
     unit.admit("Army1", Rank::Leader("army"));
     unit.admit("Army2", Rank::Soldier("army"));
     unit.admit("Army3", Rank::Soldier("army"));
     let newest = unit.home(CHIEF).join("roster.cbor");
     std::fs::copy(newest, unit.home("Army1").join("roster.cbor")).unwrap();
-    let frames = fill(&unit.home("Army1"), &unit.home("Army3"));
+    let frames = fill(&unit.home("Army1"), &unit.home("Army3"), count);
     let bytes: usize = frames.iter().map(|frame| frame.bytes().len()).sum();
     let verifying = verify_on_all_cores(&frames);
-    let (took, source, reader) = catch_up(&unit);
+    let (took, source, reader) = catch_up(&unit, count);
     let took_s = took.as_secs_f64();
     let stored = unit.run_ok("Army2", ["log", "army", "--json"]).lines().count();
-    assert_eq!(stored as u64, RECORDS);
-    println!("catching up: {RECORDS} records of {} bytes, both nodes on this machine", bytes / frames.len());
+    assert_eq!(stored as u64, count);
+    println!("catching up: {count} records of {} bytes, both nodes on this machine", bytes / frames.len());
     println!("  strict verification alone, {} cores: {:.2} s", cores(), verifying.took_s);
     println!("  from the node's start to the last record stored: {took_s:.2} s (limit 10 s)");
     println!("  ratio: {:.2} (at least 0.6)", verifying.took_s / took_s);
@@ -56,10 +61,16 @@ pub(crate) fn report() {
     println!("  ratio of CPU, which other work on the machine does not disturb: {:.2}", {
         verifying.cpu_s / (source.cpu_s + reader.cpu_s)
     });
+    let cpu_s = source.cpu_s + reader.cpu_s;
+    figure("sync.catch-up.time", "muster", took_s, "s");
+    figure("sync.catch-up.time", "verification", verifying.took_s, "s");
+    figure("sync.catch-up.cpu", "muster", cpu_s, "s");
+    figure("sync.catch-up.cpu", "verification", verifying.cpu_s, "s");
+    figure("sync.catch-up.memory", "muster", source.peak_mib.max(reader.peak_mib) as f64, "MiB");
 }
 
 /// Has Army3, whose device is not there, write all the records, and puts them into the store of a home.
-fn fill(home: &Path, author: &Path) -> Vec<Frame> {
+fn fill(home: &Path, author: &Path, count: u64) -> Vec<Frame> {
     let now = UNIX_EPOCH.elapsed().unwrap();
     let now_ms = u64::try_from(now.as_millis()).unwrap();
     let bytes = std::fs::read(home.join("roster.cbor")).unwrap();
@@ -68,7 +79,7 @@ fn fill(home: &Path, author: &Path) -> Vec<Frame> {
         panic!("the key has no passphrase")
     };
     let mut unit = records::Unit::of(roster.into(), [("Army3", identity)]);
-    let records: Vec<Permitted> = (0..RECORDS).map(|n| unit.post("Army3", "army", now_ms - AGE_MS + n, TEXT)).collect();
+    let records: Vec<Permitted> = (0..count).map(|n| unit.post("Army3", "army", now_ms - AGE_MS + n, TEXT)).collect();
     let mut disk = Disk::open(&home.join("muster.redb")).unwrap();
     for batch in records.chunks(COMMIT_RECORDS) {
         disk.append(batch).unwrap();
@@ -122,12 +133,12 @@ fn cores() -> usize {
 }
 
 /// Starts a node that has everything and one that has nothing; returns how long the latter took, and what both used.
-fn catch_up(unit: &Unit) -> (Duration, Usage, Usage) {
+fn catch_up(unit: &Unit, count: u64) -> (Duration, Usage, Usage) {
     let mut source = unit.start("Army1", &[]);
     let address = source.address();
     let began = Instant::now();
     let mut reader = unit.start("Army2", &[&address]);
-    let all_there = || (unit.synchronised("Army2") == RECORDS).then(|| began.elapsed());
+    let all_there = || (unit.synchronised("Army2") == count).then(|| began.elapsed());
     let took = poll_until(began + PATIENCE, all_there).expect("it has all within the time");
     let (of_source, of_reader) = (Usage::of(source.id()), Usage::of(reader.id()));
     reader.end_input();

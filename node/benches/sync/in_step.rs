@@ -13,10 +13,14 @@ use muster::engine::{Boot, State};
 use muster_keys::PublicKey;
 use muster_roles::Timestamp;
 
+use crate::figure::{self, figure};
 use crate::records::{START_MS, Unit, group, identity};
 
 /// Records that both nodes hold.
 const RECORDS: u64 = 1_000_000;
+
+/// As many where it is only to be seen that all works.
+const FEW_RECORDS: u64 = 10_000;
 
 /// Sessions of which the quickest counts: a machine does other things too.
 const SESSIONS: usize = 10;
@@ -29,7 +33,8 @@ const NOW: UnixMillis = UnixMillis(START_MS + 60 * 60 * 1000);
 
 /// Has two engines compare what they hold, and prints the figures.
 pub(crate) fn report() {
-    let mut pair = Pair::holding(RECORDS);
+    let count = if figure::quick() { FEW_RECORDS } else { RECORDS };
+    let mut pair = Pair::holding(count);
     let sessions: Vec<(Traffic, Duration)> = (0..SESSIONS)
         .map(|_| {
             let began = Instant::now();
@@ -38,10 +43,13 @@ pub(crate) fn report() {
         })
         .collect();
     let (traffic, took) = sessions.iter().min_by_key(|(_, took)| *took).unwrap();
-    println!("in step: {RECORDS} records at either node, {} groups", traffic.frames / 2);
+    println!("in step: {count} records at either node, {} groups", traffic.frames / 2);
     println!("  a session: {} round trip, {} bytes (limit 2048)", traffic.round_trips, traffic.bytes);
     println!("  both ends, one after the other on one core: {:.1} ms (limit 50 ms)", took.as_secs_f64() * 1000.0);
     println!("  reads from the store: {} (limit 0)", traffic.reads);
+    figure("sync.in-step.time", "muster", took.as_secs_f64() * 1000.0, "ms");
+    figure("sync.in-step.bytes", "muster", traffic.bytes as f64, "bytes");
+    figure("sync.in-step.round-trips", "muster", traffic.round_trips as f64, "");
 }
 
 /// What a session took.

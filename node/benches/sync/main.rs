@@ -6,6 +6,8 @@
 #![allow(clippy::print_stdout, reason = "what a benchmark prints is its result")]
 
 mod catch_up;
+#[path = "../figure/mod.rs"]
+mod figure;
 mod in_step;
 #[path = "../../tests/records/mod.rs"]
 mod records;
@@ -18,5 +20,7 @@ fn main() {
         catch_up::report();
         in_step::report();
     }
-    divan::main();
+    if !figure::only() {
+        divan::main();
+    }
 }
