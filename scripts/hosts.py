@@ -6,6 +6,7 @@ No packet leaves this machine. Anybody may run them where unprivileged user name
 import argparse
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -98,19 +99,32 @@ def parse_and_enter(about, numbers):
 
     Returns the numbers and the program to measure, which MUSTER=FILE may name.
     """
-    root = pathlib.Path(__file__).resolve().parent.parent
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in numbers:
         parser.add_argument(name, type=int, nargs="?", default=default)
     args = parser.parse_args()
+    return args, enter()
+
+
+def program():
+    """Returns the program to measure or to test, which MUSTER=FILE may name."""
+    root = pathlib.Path(__file__).resolve().parent.parent
     muster = pathlib.Path(os.environ.get("MUSTER", root / "target/release/muster")).resolve()
     if not os.access(muster, os.X_OK):
         sys.exit(f"no {muster}: run `cargo build --release` first")
+    return str(muster)
+
+
+def enter():
+    """Goes on in a namespace of its own, with no settings of Muster's; returns the program to measure or to test."""
+    muster = program()
     if INSIDE not in os.environ:
         # In a user namespace of its own anybody may make networks.
-        os.environ.update({INSIDE: "1", "MUSTER": str(muster)})
+        os.environ.update({INSIDE: "1", "MUSTER": muster})
         this = [sys.executable, os.path.abspath(sys.argv[0]), *sys.argv[1:]]
         os.execvp("unshare", ["unshare", "--map-root-user", "--net", *this])
     for name in [name for name in os.environ if name.startswith("MUSTER")]:
         del os.environ[name]
-    return args, str(muster)
+    # Who is told to end still ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to end"))
+    return muster
