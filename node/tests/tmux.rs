@@ -6,11 +6,15 @@ mod terminal;
 mod unit;
 
 use std::process::Command;
+use std::time::Duration;
 
 use muster::control::{Event, Printable, Profile, SCREEN_QUEUE_LEN};
 use muster_roles::Role;
 use terminal::{Terminal, between_looks_at_the_settings, chat_command, count, expect_clean};
 use unit::{CHIEF, Rank, Unit};
+
+/// How long the bell rests after it has rung, and a little more.
+const BELL_REST: Duration = Duration::from_millis(1200);
 
 #[test]
 fn a_chat_from_its_opening_to_a_clean_screen_after_it() {
@@ -195,6 +199,8 @@ fn what_is_urgent_rings_orders_stand_on_top_and_who_has_a_message_is_a_key_away(
     assert!(look.split(['[', ';', 'm']).any(|look| look == "4"), "underlined: {row:?}");
     assert_eq!(terminal.bells(), 1, "what is routine, and what is called out in an open group, does not ring");
 
+    // What comes within a second of a bell rings no other.
+    std::thread::sleep(BELL_REST);
     army1.say(":order Dig in by noon.");
     let screen = terminal.expect("1 order to answer: :ack or :cannot");
     // It stands on top of what has been said, and among it.

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{AsyncReadExt, AsyncWriteExt, FutureExt, StreamExt};
+use libp2p::core::transport::PortUse;
 use libp2p::identity::Keypair;
 use libp2p::swarm::SwarmEvent;
 use libp2p::swarm::dial_opts::DialOpts;
@@ -75,7 +76,7 @@ struct State {
     listening: Option<Multiaddr>,
     peer: Option<PeerId>,
     established: usize,
-    failed: bool,
+    failed: Option<String>,
 }
 
 /// A raw client, connected or listening; gone from the network when it is dropped.
@@ -101,7 +102,7 @@ impl Raw {
 
     /// Connects to a node, with manners of its own.
     pub(crate) async fn connect_with(identity: &Identity, node: &Multiaddr, manner: Manner) -> Self {
-        let mut raw = Self::start(identity, None, node, manner);
+        let mut raw = Self::start(identity, None, PortUse::New, node, manner);
         raw.wait("a connection", |state| state.peer.is_some()).await;
         raw
     }
@@ -109,8 +110,8 @@ impl Raw {
     /// Tries to connect to a node from an address of loopback; nothing where the node does not want it.
     pub(crate) async fn try_from(identity: &Identity, from: Ipv4Addr, node: &Multiaddr) -> Option<Self> {
         let listen = format!("/ip4/{from}/tcp/0").parse().unwrap();
-        let mut raw = Self::start(identity, Some(listen), node, Manner::default());
-        raw.wait("an outcome", |state| state.peer.is_some() || state.failed).await;
+        let mut raw = Self::start(identity, Some(listen), PortUse::Reuse, node, Manner::default());
+        raw.wait("an outcome", |state| state.peer.is_some() || state.failed.is_some()).await;
         let connected = raw.state.borrow().peer.is_some();
         connected.then_some(raw)
     }
@@ -118,12 +119,13 @@ impl Raw {
     /// Listens on loopback, connected to a node besides.
     pub(crate) async fn between(identity: &Identity, node: &Multiaddr, manner: Manner) -> Self {
         let listen = "/ip4/127.0.0.1/tcp/0".parse().unwrap();
-        let mut raw = Self::start(identity, Some(listen), node, manner);
+        let mut raw = Self::start(identity, Some(listen), PortUse::New, node, manner);
         raw.wait("both ends", |state| state.peer.is_some() && state.listening.is_some()).await;
         raw
     }
 
-    fn start(identity: &Identity, listen: Option<Multiaddr>, node: &Multiaddr, manner: Manner) -> Self {
+    /// Starts a client that dials at once from a new port, or, as soon as it listens, from the address that it listens on.
+    fn start(identity: &Identity, listen: Option<Multiaddr>, port: PortUse, node: &Multiaddr, manner: Manner) -> Self {
         let heard = Heard::default();
         let mut swarm = swarm(identity, &heard);
         let mut control = swarm.behaviour().new_control();
@@ -137,11 +139,10 @@ impl Raw {
             .map(|(protocol, each)| tokio::spawn(accept(control.accept(protocol).unwrap(), each)))
             .into();
         let (tell, state) = watch::channel(State::default());
-        let dials_at_once = listen.is_none();
         if let Some(address) = listen {
             swarm.listen_on(address).unwrap();
         }
-        tasks.push(tokio::spawn(live(swarm, dials_at_once, node.clone(), tell)));
+        tasks.push(tokio::spawn(live(swarm, port, node.clone(), tell)));
         Self { control, state, heard, tasks }
     }
 
@@ -169,7 +170,9 @@ impl Raw {
 
     async fn wait(&mut self, what: &str, so: impl FnMut(&State) -> bool) {
         let there = tokio::time::timeout(PATIENCE, self.state.wait_for(so)).await;
-        drop(there.unwrap_or_else(|_| panic!("waited in vain for {what}")));
+        if there.is_err() {
+            panic!("waited in vain for {what}: {:?}", self.state.borrow());
+        }
     }
 
     /// Opens a stream to the node.
@@ -253,16 +256,23 @@ fn swarm(identity: &Identity, heard: &Heard) -> Swarm<Behaviour> {
         .build()
 }
 
-/// Keeps the connections alive and tells how they are; who listens dials from the address that it listens on.
-async fn live(mut swarm: Swarm<Behaviour>, dials_at_once: bool, node: Multiaddr, state: watch::Sender<State>) {
-    if dials_at_once {
-        swarm.dial(DialOpts::unknown_peer_id().address(node.clone()).allocate_new_port().build()).unwrap();
+/// Keeps the connections alive and tells how they are; a dial from a new port is tried again, as a node's would be.
+async fn live(mut swarm: Swarm<Behaviour>, port: PortUse, node: Multiaddr, state: watch::Sender<State>) {
+    let dial = |swarm: &mut Swarm<Behaviour>| {
+        let opts = DialOpts::unknown_peer_id().address(node.clone());
+        swarm.dial(if port == PortUse::New { opts.allocate_new_port().build() } else { opts.build() }).unwrap();
+    };
+    if port == PortUse::New {
+        dial(&mut swarm);
     }
+    let mut redials = if port == PortUse::New { 3 } else { 0 };
     loop {
         match swarm.select_next_some().await {
             SwarmEvent::NewListenAddr { address, .. } => {
                 state.send_modify(|state| state.listening = Some(address));
-                swarm.dial(DialOpts::unknown_peer_id().address(node.clone()).build()).unwrap();
+                if port == PortUse::Reuse {
+                    dial(&mut swarm);
+                }
             }
             SwarmEvent::ConnectionEstablished { peer_id, endpoint, .. } if endpoint.is_dialer() => {
                 state.send_modify(|state| {
@@ -273,7 +283,13 @@ async fn live(mut swarm: Swarm<Behaviour>, dials_at_once: bool, node: Multiaddr,
             SwarmEvent::ConnectionClosed { endpoint, .. } if endpoint.is_dialer() => {
                 state.send_modify(|state| state.established -= 1);
             }
-            SwarmEvent::OutgoingConnectionError { .. } => state.send_modify(|state| state.failed = true),
+            SwarmEvent::OutgoingConnectionError { error, .. } => {
+                state.send_modify(|state| state.failed = Some(error.to_string()));
+                if redials > 0 {
+                    redials -= 1;
+                    dial(&mut swarm);
+                }
+            }
             _ => {}
         }
     }

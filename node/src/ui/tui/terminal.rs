@@ -66,8 +66,12 @@ impl Screen {
         Ok(Size { columns, rows })
     }
 
-    /// Draws what has changed, and rings where there is something to ring for.
+    /// Draws what has changed, and rings where there is something to ring for; nothing once a panic has set the terminal
+    /// back.
     pub(super) fn draw(&mut self, model: &mut Model) -> io::Result<()> {
+        if !IS_TAKEN.load(Ordering::SeqCst) {
+            return Ok(());
+        }
         if model.take_clear() {
             self.terminal.clear()?;
         }
