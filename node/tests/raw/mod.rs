@@ -169,8 +169,8 @@ impl Raw {
     }
 
     async fn wait(&mut self, what: &str, so: impl FnMut(&State) -> bool) {
-        let there = tokio::time::timeout(PATIENCE, self.state.wait_for(so)).await;
-        if there.is_err() {
+        let is_so = tokio::time::timeout(PATIENCE, self.state.wait_for(so)).await.is_ok();
+        if !is_so {
             panic!("waited in vain for {what}: {:?}", self.state.borrow());
         }
     }
