@@ -9,6 +9,7 @@
 
 mod frame;
 mod index;
+mod patience;
 mod session;
 
 #[cfg(test)]
@@ -21,6 +22,7 @@ use muster_roles::{GroupId, Timestamp};
 
 pub use self::frame::{Frame, FrameError, MAX_FRAME_LEN, MAX_WANTED};
 pub use self::index::{Index, SyncId};
+use self::patience::Patience;
 use self::session::{Broken, Session, Step};
 use super::floors::Floors;
 use super::store::RETENTION_MS;
@@ -54,14 +56,8 @@ const ROUND_JITTER_MS: u64 = 30_000;
 /// passed even a link of 26 kbit/s twice by then.
 const STALL_MS: u64 = 20_000;
 
-/// So long a member is not compared with that has let a session stall; it may lead sessions itself.
-const PAUSE_MS: u64 = 10 * 60_000;
-
 /// After so long a session that breaks without anything said is no accident of the moment.
 const MUTE_MS: u64 = 5_000;
-
-/// So long a member is not compared with that was connected and said nothing: it may be asleep.
-const MUTE_PAUSE_MS: u64 = 60_000;
 
 /// After so long a session gives way where others wait for its place: whatever the other side does, everybody has a turn.
 /// A million names pass a link of 2 Mbit/s in half of it.
@@ -118,9 +114,7 @@ pub(super) struct Sync {
     refused: BTreeMap<GroupId, Refused>,
     /// What has been taken out of a group before it was counted in: its names may have been read before.
     withdrawn: BTreeMap<GroupId, BTreeSet<SyncId>>,
-    /// Members that have let a session stall, and until when they are not compared with; members only, so the roster
-    /// bounds them.
-    paused: BTreeMap<PublicKey, UnixMillis>,
+    patience: Patience,
     /// What comparing has found somebody else to have, of records that nobody else was known to have.
     found: Vec<(PublicKey, GroupId, BTreeSet<SyncId>)>,
     next_round: Option<UnixMillis>,
@@ -272,7 +266,7 @@ impl Sync {
     /// anyway.
     fn wish(&mut self, peer: PublicKey) -> Vec<SyncEffect> {
         let is_there = self.connected.contains_key(&peer) || self.sessions.values().any(|open| open.peer == peer);
-        if is_there && !self.paused.contains_key(&peer) && !self.due.contains(&peer) && self.opening != Some(peer) {
+        if is_there && !self.patience.is_paused(&peer) && !self.due.contains(&peer) && self.opening != Some(peer) {
             self.due.push_back(peer);
         }
         self.open_due()
@@ -304,7 +298,7 @@ impl Sync {
 
     /// Ends the session that this side leads if it has stalled, or has had its turn while others wait.
     fn end_led(&mut self, now: UnixMillis) -> Vec<SyncEffect> {
-        self.paused.retain(|_, until| now < *until && until.0 <= now.0.saturating_add(PAUSE_MS));
+        self.patience.tick(now);
         let Some((id, open)) = self.sessions.iter_mut().find(|(_, open)| open.session.is_leading()) else {
             return Vec::new();
         };
@@ -314,7 +308,7 @@ impl Sync {
         let (id, peer) = (*id, open.peer);
         if now.0.abs_diff(open.got_on.0) >= STALL_MS {
             tracing::warn!(%peer, "synchronisation does not get on, and goes on with others");
-            self.pause(peer, now, PAUSE_MS);
+            self.came_to_nothing(peer, now);
             return self.close(id);
         }
         if now.0.abs_diff(open.opened.0) >= TURN_MS && self.due.iter().any(|due| *due != peer) {
@@ -326,9 +320,13 @@ impl Sync {
         Vec::new()
     }
 
-    fn pause(&mut self, peer: PublicKey, now: UnixMillis, for_ms: u64) {
-        self.due.retain(|due| *due != peer);
-        self.paused.insert(peer, UnixMillis(now.0.saturating_add(for_ms)));
+    /// A session that this side led has come to nothing: it is led again in a moment, unless that happens every time.
+    fn came_to_nothing(&mut self, peer: PublicKey, now: UnixMillis) {
+        if self.patience.fail(peer, now) {
+            self.due.retain(|due| *due != peer);
+        } else {
+            self.try_again(peer, now);
+        }
     }
 
     /// Makes room for a session, if there is one that has had its turn at following.
@@ -508,7 +506,7 @@ impl Sync {
         if let Some(open) = ended.as_ref().filter(|open| open.session.is_leading()) {
             let has_said = open.is_moving || open.got_on != open.opened || open.brought > 0;
             if !has_said && now.0.abs_diff(open.opened.0) >= MUTE_MS {
-                self.pause(open.peer, now, MUTE_PAUSE_MS);
+                self.came_to_nothing(open.peer, now);
             } else {
                 self.try_again(open.peer, now);
             }
@@ -556,7 +554,10 @@ impl Sync {
                         }
                         Step::Held(group, names) => self.found.push((peer, group, names)),
                         Step::Wish => effects.extend(self.wish(peer)),
-                        Step::Finish => effects.extend(self.close(id)),
+                        Step::Finish => {
+                            self.patience.restore(&peer);
+                            effects.extend(self.close(id));
+                        }
                     }
                 }
                 effects

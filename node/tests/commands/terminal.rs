@@ -9,6 +9,9 @@ use crate::ground::Ground;
 
 const PASSPHRASE: &str = "Passphrase for chief/role.key: ";
 
+/// In seconds, after which a dialogue that does not get on is ended.
+const LIMIT_S: &str = "120";
+
 /// How long the program may take to turn the terminal's echo off.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -16,9 +19,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 ///
 /// Gives the exit code and what the terminal showed.
 fn at_terminal(ground: &Ground, words: &str, dialogue: &[(&str, &str)]) -> (i32, String) {
-    let program = format!("tty; exec '{}' {words}", env!("CARGO_BIN_EXE_muster"));
-    let mut child = Command::new("script")
-        .args(["--quiet", "--return", "--command", &program, "/dev/null"])
+    // Ctrl-C ends the program here, also where these tests were started by something that does not heed it itself.
+    let program = format!("tty; exec env --default-signal=INT '{}' {words}", env!("CARGO_BIN_EXE_muster"));
+    let mut child = Command::new("timeout")
+        .args([LIMIT_S, "script", "--quiet", "--return", "--command", &program, "/dev/null"])
         .current_dir(ground.path(""))
         .env("TZ", "UTC")
         .stdin(Stdio::piped())

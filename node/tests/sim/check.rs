@@ -136,7 +136,11 @@ pub fn secrecy(storm: &Storm) {
                 let author = stored.frame().header().author;
                 let reader = Reader { roster, keyring, me: &author };
                 let is_open = reader.content(stored).is_ok();
-                assert!(!is_open, "node {n} can read epoch {epoch} of {group}, which it may not");
+                let listed = roster.sheet(group).is_some_and(|sheet| sheet.soldiers().iter().any(|p| p.key == key));
+                assert!(
+                    !is_open,
+                    "node {n} can read epoch {epoch} of {group}, which it may not ({role:?}, listed {listed})"
+                );
             }
         }
     }

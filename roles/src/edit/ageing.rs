@@ -1,6 +1,6 @@
 //! Epochs that are old are ended by whoever may, and by no two at once.
 
-use muster_keys::Identity;
+use muster_keys::{Identity, PublicKey};
 
 use super::Proposal;
 use super::editor::{Editor, Right};
@@ -23,6 +23,9 @@ const TURN_MS: u64 = HOUR_MS;
 
 const HOUR_MS: u64 = 60 * 60 * 1_000;
 
+/// By how much sooner everybody has its turn where a key has come to somebody who may not read: minutes instead of hours.
+const URGENT_FACTOR: u64 = 60;
+
 /// The documents that end those epochs which the signer is the one to end by now; none where there is nothing to do.
 ///
 /// An epoch is ended when it is 24 hours old: a troop's by its leader, and by the authority four hours later if that
@@ -30,6 +33,9 @@ const HOUR_MS: u64 = 60 * 60 * 1_000;
 /// authority has several keys of which one is enough, they take turns, an hour apart, and another begins
 /// with every epoch. Where it takes several signatures nobody can do it alone, and `heads` keeps its epoch
 /// until `muster rekey` is signed; [`overdue_groups`] says that it is time.
+///
+/// Where two signers apart have admitted one device, to one troop each, it has the key of a troop to which it does not
+/// belong once the two meet. Such a key is changed whatever its age, with the same turns in minutes instead of hours.
 ///
 /// To be asked now and then, every few minutes or so; it costs little while nothing is due.
 ///
@@ -55,10 +61,11 @@ pub fn due_rekey(roster: &Roster, signer: &Identity, now: Timestamp) -> Result<O
         Some(leaders_turn_ms.saturating_add(turn.saturating_mul(TURN_MS)))
     };
     let due = |group: &GroupId| {
-        let keyring = roster.sealed_keyring(group);
-        let ends =
-            keyring.and_then(|ring| Some(ring.since().plus_ms(EPOCH_MS.saturating_add(patience_ms(group, ring)?))));
-        ends.is_some_and(|ends| ends <= now)
+        let Some(ring) = roster.sealed_keyring(group) else { return false };
+        let Some(patience_ms) = patience_ms(group, ring) else { return false };
+        let is_old = ring.since().plus_ms(EPOCH_MS.saturating_add(patience_ms)) <= now;
+        let is_urgent = roster.issued().plus_ms(patience_ms / URGENT_FACTOR) <= now;
+        is_old || is_urgent && is_astray(roster, group, ring)
     };
     if !roster.groups().any(due) {
         return Ok(None);
@@ -71,9 +78,16 @@ pub fn due_rekey(roster: &Roster, signer: &Identity, now: Timestamp) -> Result<O
     Ok(Some(Proposal::begin(payloads, signer)?.into_documents()))
 }
 
+/// Whether a group's key is sealed to somebody who has no right to read the group.
+fn is_astray(roster: &Roster, group: &GroupId, ring: &SealedKeyring) -> bool {
+    let holder = |key: &[u8; 32]| roster.member(&PublicKey::from_bytes(key).ok()?);
+    !ring.sealed().iter().all(|sealed| holder(&sealed.to).is_some_and(|member| member.role.may_read(group)))
+}
+
 /// The groups whose epoch is old and is not ended by itself, as it takes several signatures of the authority.
 ///
-/// That is so 24 hours after it began, and four hours later for a troop whose leader could have ended it.
+/// That is so 24 hours after it began, and four hours later for a troop whose leader could have ended it; at once where its
+/// key has come to somebody who may not read the group.
 pub fn overdue_groups(roster: &Roster, now: Timestamp) -> Vec<GroupId> {
     if roster.charter().authority().threshold() <= 1 {
         return Vec::new();
@@ -81,7 +95,9 @@ pub fn overdue_groups(roster: &Roster, now: Timestamp) -> Vec<GroupId> {
     let is_old = |group: &&GroupId| {
         let patience_ms = if roster.charter().leader_of(group).is_some() { LEADERS_TURN_MS } else { 0 };
         let keyring = roster.sealed_keyring(group);
-        keyring.is_some_and(|keyring| keyring.since().plus_ms(EPOCH_MS + patience_ms) <= now)
+        keyring.is_some_and(|keyring| {
+            keyring.since().plus_ms(EPOCH_MS + patience_ms) <= now || is_astray(roster, group, keyring)
+        })
     };
     roster.groups().filter(is_old).cloned().collect()
 }

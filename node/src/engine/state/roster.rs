@@ -163,6 +163,8 @@ impl State {
         self.limiter.retain(|author| self.roster.member(author).is_some());
         self.beacons.retain(|member| self.roster.member(member).is_some());
         self.sync.ask_anew();
+        // What two have changed apart may leave a key with somebody who may not read.
+        self.aged = None;
         let mut effects = vec![Effect::RosterChanged(self.roster.clone())];
         effects.extend(self.start());
         effects.extend(self.roster_news(&before).into_iter().map(Effect::Notice));

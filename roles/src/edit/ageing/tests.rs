@@ -102,6 +102,34 @@ fn admitting_somebody_does_not_make_an_epoch_younger_or_begin_one() {
     assert_eq!(ended(&roster, "Army1", 24), ["army"]);
 }
 
+/// A brigade in which two leaders apart have admitted one device; it counts as the army's, whose leader was first.
+fn admitted_twice() -> Roster {
+    let mut roster = brigade();
+    let mut apart = roster.clone();
+    add(&mut roster, "Army1", "Twice", Role::Soldier(group("army")), minutes(10));
+    add(&mut apart, "Navy1", "Twice", Role::Soldier(group("navy")), minutes(11));
+    let sheets: Vec<Vec<u8>> = apart.documents().map(|(_, bytes)| bytes.to_vec()).collect();
+    take(&mut roster, &sheets, minutes(12));
+    assert_eq!(roster.member(&key("Twice")).unwrap().role, Role::Soldier(group("army")));
+    assert!(roster.sealed_keyring(&group("navy")).unwrap().sealed_to(&key("Twice")).is_some());
+    roster
+}
+
+#[test]
+fn a_key_that_has_come_to_a_device_of_another_troop_is_changed_at_once() {
+    let mut roster = admitted_twice();
+    let ended_by =
+        |signer: &str, minute: u64| due_rekey(&roster, &identity(signer), minutes(minute)).unwrap().is_some();
+    assert!(ended_by("Navy1", 12) && !ended_by("Army1", 12), "it is the navy's key");
+    assert!(!ended_by("Chief", 14) && ended_by("Chief", 15), "the leader goes first");
+    let documents = due_rekey(&roster, &identity("Navy1"), minutes(12)).unwrap().unwrap();
+    take(&mut roster, &documents, minutes(12));
+    assert!(roster.sealed_keyring(&group("navy")).unwrap().sealed_to(&key("Twice")).is_none());
+    for signer in ["Navy1", "Army1", "Chief"] {
+        assert_eq!(due_rekey(&roster, &identity(signer), hours(20)).unwrap(), None, "{signer}: once is enough");
+    }
+}
+
 #[test]
 fn what_is_due_is_done_once() {
     let mut roster = brigade();
