@@ -36,6 +36,7 @@ pub struct SimNode {
     /// Changes that it has made, and why it could not make others.
     pub changed: u64,
     pub not_changed: Vec<String>,
+    /// As its own roster has it, or had it last.
     pub role: Role,
     pub store: SimStore,
     pub shown: Vec<Row>,
@@ -108,8 +109,16 @@ impl SimNode {
     /// Starts the engine on what is stored; what came before is forgotten.
     pub fn start(&mut self, identity: Identity, roster: Arc<Roster>) -> Vec<Effect> {
         let boot = self.boot(&roster);
+        self.learn_role(&roster);
         self.state = State::new(identity, roster, boot);
         self.state.start()
+    }
+
+    /// Learns what the member is by a roster, if it is one.
+    pub fn learn_role(&mut self, roster: &Roster) {
+        if let Some(member) = roster.member(&self.identity.public()) {
+            self.role = member.role;
+        }
     }
 
     /// Everything that a node keeps in memory alone is gone.
