@@ -10,7 +10,6 @@ use ssh_key::{
 use zeroize::Zeroizing;
 
 use crate::{
-    comb,
     error::{BadSignature, PublicKeyError, RandomError},
     points,
     words::random_bytes,
@@ -87,15 +86,9 @@ impl PublicKey {
     /// # Errors
     /// When it did not.
     pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
+        let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
         let key = self.point().map_err(|_| BadSignature)?;
-        match comb::verify(&key, message, &signature.0) {
-            Some(true) => Ok(()),
-            Some(false) => Err(BadSignature),
-            None => {
-                let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-                key.verify_strict(message, &signature).map_err(|_| BadSignature)
-            }
-        }
+        key.verify_strict(message, &signature).map_err(|_| BadSignature)
     }
 
     /// The fingerprint as `ssh-keygen -lf` prints it: `SHA256:` and the hash in base64.

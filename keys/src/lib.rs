@@ -5,7 +5,6 @@
 //! and the sealing of group keys to a member ([`seal`], [`open`]). Secrets are wiped from memory when
 //! dropped, redacted when debugged, and cannot be printed.
 
-mod comb;
 mod error;
 mod file;
 mod identity;
