@@ -4,6 +4,7 @@ mod error;
 mod format;
 mod groups;
 mod merge;
+mod parts;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use crate::new_file::{FileError, NewFile};
 
 use self::format::Lines;
 use self::merge::Merged;
+use self::parts::Part;
 
 pub use crate::control::Format;
 pub use error::{ExportError, GroupError};
@@ -52,6 +54,14 @@ pub struct Tally {
     pub unreadable: u64,
 }
 
+/// Lines of records that stand one after the other.
+#[derive(Default)]
+struct Opened {
+    text: Vec<u8>,
+    written: u64,
+    unreadable: u64,
+}
+
 impl Export<'_> {
     /// Writes the messages to `out`, oldest first; memory does not grow with their number.
     ///
@@ -61,20 +71,38 @@ impl Export<'_> {
         let lines = Lines { format: self.format, zone: &self.zone, with_group: self.groups.len() > 1 };
         let mut tally = Tally::default();
         lines.head(out).map_err(ExportError::Write)?;
-        for stored in Merged::new(self.disk, &self.groups, self.since)? {
-            match self.reader.row(&stored?) {
+        let records = Merged::new(self.disk, &self.groups, self.since)?;
+        parts::for_each(
+            records,
+            |part| self.open(part, &lines),
+            |opened| {
+                let Opened { text, written, unreadable } = opened?;
+                tally.written += written;
+                tally.unreadable += unreadable;
+                out.write_all(&text).map_err(ExportError::Write)
+            },
+        )?;
+        out.flush().map_err(ExportError::Write)?;
+        Ok(tally)
+    }
+
+    /// Makes lines of records.
+    fn open(&self, part: &Part, lines: &Lines<'_>) -> Result<Opened, ExportError> {
+        let mut opened = Opened::default();
+        for (which, raw) in part {
+            let Some(group) = self.groups.get(*which) else { continue };
+            match self.reader.row(&raw.read(group.as_str())?) {
                 Ok(row) => {
-                    lines.line(out, &row).map_err(ExportError::Write)?;
-                    tally.written += 1;
+                    lines.line(&mut opened.text, &row).map_err(ExportError::Write)?;
+                    opened.written += 1;
                 }
                 Err(reason) => {
                     tracing::debug!(%reason, "record left out of an export");
-                    tally.unreadable += 1;
+                    opened.unreadable += 1;
                 }
             }
         }
-        out.flush().map_err(ExportError::Write)?;
-        Ok(tally)
+        Ok(opened)
     }
 
     /// Writes the messages to a file that only its owner may read, and which is there whole or not at all.

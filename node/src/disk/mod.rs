@@ -27,6 +27,7 @@ use self::open::Opened;
 pub use error::{DiskError, OpenError, damaged_hint};
 pub use marks::Mark;
 pub use rows::Rows;
+pub(crate) use rows::{Raw, RawRows};
 
 /// Group, time, id: records of a group lie in the order in which they are shown.
 type RecordKey<'a> = (&'a str, u64, &'a [u8; 32]);
@@ -78,6 +79,11 @@ impl Disk {
     pub fn messages(&self, group: &GroupId, from: Timestamp, to: Timestamp) -> Result<Rows, DiskError> {
         let records = self.read()?.open_table(RECORDS)?;
         Ok(Rows::new(records.range(span(group.as_str(), from, to))?, false))
+    }
+
+    /// Does the same, and decodes nothing.
+    pub(crate) fn raw_messages(&self, group: &GroupId, from: Timestamp, to: Timestamp) -> Result<RawRows, DiskError> {
+        Ok(RawRows(self.messages(group, from, to)?))
     }
 
     /// Returns the names of all records of a group, the oldest first.

@@ -1,5 +1,7 @@
 //! Reading stored records one after the other.
 
+use muster_roles::Timestamp;
+
 use crate::engine::store::Stored;
 use crate::engine::wire::{Rank, RecordId};
 
@@ -19,12 +21,63 @@ impl Rows {
         Self { range, with_receipts }
     }
 
-    /// Reads an entry unless it is left out, which its key tells.
+    /// Tells whether a record is left out, which its key tells.
+    fn leaves_out(&self, (_, _, id): RecordKey<'_>) -> bool {
+        !self.with_receipts && RecordId::from_bytes(*id).rank() == Rank::Receipt
+    }
+
+    /// Reads an entry unless it is left out.
     fn pick(&self, entry: Result<Entry<'_>, redb::StorageError>) -> Option<Result<Stored, DiskError>> {
-        let is_receipt = |(_, _, id): RecordKey<'_>| RecordId::from_bytes(*id).rank() == Rank::Receipt;
         match entry {
-            Ok((key, _)) if !self.with_receipts && is_receipt(key.value()) => None,
+            Ok((key, _)) if self.leaves_out(key.value()) => None,
             entry => Some(read(entry)),
+        }
+    }
+}
+
+/// A record of one group as it lies in the store, neither decoded nor seen to be the one that its key names.
+#[derive(Debug)]
+pub(crate) struct Raw {
+    time: u64,
+    id: [u8; 32],
+    received_ms: u64,
+    bytes: Vec<u8>,
+}
+
+impl Raw {
+    /// Returns where it stands among the records of all groups.
+    pub(crate) fn place(&self) -> (Timestamp, RecordId) {
+        (Timestamp::from_u64(self.time), RecordId::from_bytes(self.id))
+    }
+
+    /// Returns how many bytes it has.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Decodes it, and sees that it is the one that its key names.
+    pub(crate) fn read(&self, group: &str) -> Result<Stored, DiskError> {
+        decode((group, self.time, &self.id), (self.received_ms, &self.bytes))
+    }
+}
+
+/// [`Rows`] that are yet to be decoded, which takes far longer than reading them.
+#[derive(Debug)]
+pub(crate) struct RawRows(pub(super) Rows);
+
+impl Iterator for RawRows {
+    type Item = Result<Raw, DiskError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.0.range.next()? {
+                Ok((key, _)) if self.0.leaves_out(key.value()) => {}
+                Ok((key, value)) => {
+                    let ((_, time, id), (received_ms, bytes)) = (key.value(), value.value());
+                    return Some(Ok(Raw { time, id: *id, received_ms, bytes: bytes.to_vec() }));
+                }
+                Err(error) => return Some(Err(error.into())),
+            }
         }
     }
 }

@@ -13,6 +13,9 @@ pub enum ExportError {
     /// The store could not be read.
     #[error("the store cannot be read")]
     Read(#[from] DiskError),
+    /// There are no threads to open the messages on.
+    #[error("the messages cannot be opened")]
+    Thread(#[source] io::Error),
     /// What the messages were written to took no more.
     #[error("the messages cannot be written")]
     Write(#[source] io::Error),
@@ -31,7 +34,7 @@ impl ExportError {
         match self {
             Self::File(error) => Some(error.hint()),
             Self::NoFolder => Some("give a file in a folder of your own with -o FILE"),
-            Self::Read(_) | Self::Write(_) => None,
+            Self::Read(_) | Self::Thread(_) | Self::Write(_) => None,
         }
     }
 }

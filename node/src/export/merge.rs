@@ -1,45 +1,56 @@
 //! Several groups' records in one order of time, a record of each in memory at once.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use muster_roles::{GroupId, Timestamp};
 
-use crate::disk::{Disk, DiskError, END_OF_TIME, Rows};
-use crate::engine::store::Stored;
+use crate::disk::{Disk, DiskError, END_OF_TIME, Raw, RawRows};
 use crate::engine::wire::RecordId;
 
-/// Records of several groups, oldest first.
+/// Records of several groups, oldest first, each with the place of its group among them.
 #[derive(Debug, Default)]
 pub(super) struct Merged {
-    /// The next record of each group that has one, with what follows it.
-    next: BTreeMap<(Timestamp, RecordId), (Stored, Rows)>,
+    groups: Vec<Rest>,
+    /// Where the next record of each group stands that has one, the oldest on top.
+    next: BinaryHeap<Reverse<(Timestamp, RecordId, usize)>>,
+}
+
+/// What is still to come of a group.
+#[derive(Debug)]
+struct Rest {
+    next: Option<Raw>,
+    rows: RawRows,
 }
 
 impl Merged {
     /// Begins with the oldest record since `since`.
     pub(super) fn new(disk: &Disk, groups: &[GroupId], since: Timestamp) -> Result<Self, DiskError> {
         let mut merged = Self::default();
-        for group in groups {
-            merged.add(disk.messages(group, since, END_OF_TIME)?)?;
+        for (which, group) in groups.iter().enumerate() {
+            merged.groups.push(Rest { next: None, rows: disk.raw_messages(group, since, END_OF_TIME)? });
+            merged.advance(which)?;
         }
         Ok(merged)
     }
 
-    fn add(&mut self, mut rows: Rows) -> Result<(), DiskError> {
-        if let Some(stored) = rows.next().transpose()? {
-            // An id is taken over the group too, so that no two groups share a key.
-            let key = (stored.frame().header().time, stored.frame().id());
-            self.next.insert(key, (stored, rows));
+    /// Reads a group's next record, and returns the one before it.
+    fn advance(&mut self, which: usize) -> Result<Option<Raw>, DiskError> {
+        let Some(group) = self.groups.get_mut(which) else { return Ok(None) };
+        let next = group.rows.next().transpose()?;
+        if let Some((time, id)) = next.as_ref().map(Raw::place) {
+            self.next.push(Reverse((time, id, which)));
         }
-        Ok(())
+        Ok(std::mem::replace(&mut group.next, next))
     }
 }
 
 impl Iterator for Merged {
-    type Item = Result<Stored, DiskError>;
+    type Item = Result<(usize, Raw), DiskError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (_, (stored, rows)) = self.next.pop_first()?;
-        Some(self.add(rows).map(|()| stored))
+        let Reverse((_, _, which)) = self.next.pop()?;
+        let taken = self.advance(which).transpose()?;
+        Some(taken.map(|raw| (which, raw)))
     }
 }

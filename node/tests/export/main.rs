@@ -80,6 +80,57 @@ fn several_groups_are_in_one_order_of_time_and_say_their_group() {
     assert_eq!(written(&export), (expected.to_owned(), tally(4, 0)));
 }
 
+/// More than are opened at once on any number of cores.
+const MANY: u64 = 3000;
+
+/// So many messages of two groups, in turns, and what is printed of them.
+fn much_talk(unit: &mut Unit) -> (Vec<Permitted>, String) {
+    let mut lines = String::new();
+    let talk = (0..MANY).map(|n| {
+        let (name, group) = if n % 3 == 0 { ("Navy1", "navy") } else { ("Army1", "army") };
+        lines += &format!("2026-11-22 14:03:05  [{group}] {name}: line {n}\n");
+        unit.post(name, group, START_MS, &format!("line {n}"))
+    });
+    let talk = talk.collect();
+    (talk, lines)
+}
+
+#[test]
+fn many_messages_keep_their_order_though_all_cores_open_them() {
+    let mut unit = Unit::found();
+    // All of one millisecond, so that only their stamps tell their order; one author's are known to follow each other.
+    let (talk, lines) = much_talk(&mut unit);
+    let (_folder, disk) = store(&talk);
+    let (text, counts) = written(&export(&disk, unit.reader("Chief"), &["army", "navy"]));
+    assert_eq!(counts, tally(MANY, 0));
+    for name in ["Army1", "Navy1"] {
+        let of = |text: &str| text.lines().filter(|line| line.contains(name)).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(of(&text), of(&lines));
+    }
+    let (_, counts) = written(&export(&disk, unit.reader("Army1"), &["army", "navy"]));
+    assert_eq!(counts, tally(MANY - MANY / 3, MANY / 3), "what cannot be read is counted in whatever part it stands");
+}
+
+#[test]
+fn an_output_that_takes_no_more_ends_an_export_of_many() {
+    struct Full;
+
+    impl std::io::Write for Full {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let mut unit = Unit::found();
+    let (_folder, disk) = store(&much_talk(&mut unit).0);
+    let failed = export(&disk, unit.reader("Chief"), &["army", "navy"]).write_to(&mut Full);
+    assert!(matches!(failed, Err(ExportError::Write(_))), "{failed:?}");
+}
+
 #[test]
 fn jsonl_is_an_object_a_line_with_the_time_in_utc() {
     let mut unit = Unit::found();
