@@ -129,6 +129,7 @@ pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandErr
             roster,
             carry,
             is_discreet,
+            screen: screen.is_some(),
             disk,
             net,
             keep_roster,

@@ -192,7 +192,10 @@ impl Driver {
         let seen = self.seen.upto(group);
         let page = page.map(|read| read.into_page(group.clone(), seen, |row| self.state.is_waiting(row)));
         match page {
-            Ok(page) => give(reply, Ok(Answer::Page(page))),
+            Ok(page) => {
+                give(reply, Ok(Answer::Page(page)));
+                self.screen_is_served();
+            }
             Err(error) => {
                 give(reply, Err(Refusal::new(RefusalKind::Failed, &error)));
                 return Err(RunError::Read(error));

@@ -74,6 +74,10 @@ impl Driver {
     pub(super) async fn end(mut self) {
         if self.ended == Ended::Stored {
             self.note_all().await;
+            // Whatever still reads the store keeps it from being closed in good order.
+            if timeout(ENDING_LIMIT, self.stop_reading()).await.is_err() {
+                tracing::warn!("the store is still being read");
+            }
         }
         let Self { writer, net, mut hub, posts, changes, .. } = self;
         if timeout(ENDING_LIMIT, writer.finish()).await.is_err() {

@@ -1,6 +1,7 @@
 //! The one place where everything meets: a single loop that hands inputs to the engine and carries its effects out.
 
 mod asking;
+mod backlog;
 mod changes;
 mod ending;
 mod hub;
@@ -24,6 +25,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
+use self::backlog::{Backlog, Reading};
 use self::changes::Changes;
 pub use self::ending::Ended;
 use self::ending::Phase;
@@ -65,6 +67,8 @@ pub struct Parts {
     pub carry: Carry,
     /// Whether the member keeps how far it has read to itself.
     pub is_discreet: bool,
+    /// Whether there is a screen in the node's own process, which is served before all else.
+    pub screen: bool,
     /// The store.
     pub disk: Disk,
     /// The network side, started.
@@ -125,6 +129,8 @@ struct Driver {
     phase: Phase,
     ended: Ended,
     export_folders: Vec<PathBuf>,
+    /// What is read of the store to begin with.
+    backlog: Backlog,
     /// Pages and exports that are being read.
     reads: usize,
     /// Of these, the files that are being written.
@@ -143,8 +149,8 @@ enum Done {
     WrittenOut,
     /// A file has been written, or not.
     Saved,
-    /// It is known what of a group has not been read.
-    Unread { group: GroupId, unread: Result<seen::Unread, DiskError> },
+    /// Something has been read of what nobody waits for.
+    Read(backlog::Found),
 }
 
 /// Runs a node until it is asked to end, the process is told to, or something it cannot do without fails.
@@ -153,7 +159,7 @@ enum Done {
 /// [`RunError`] says what failed; all that was acknowledged is stored in any case.
 pub async fn run(parts: Parts) -> Result<Ended, RunError> {
     let Parts { identity, roster, carry, is_discreet, disk, net, keep_roster, keep_places, export_folders, .. } = parts;
-    let (mut calls, mut stop) = (parts.calls, parts.stop);
+    let (mut calls, mut stop, screen) = (parts.calls, parts.stop, parts.screen);
     let me = identity.public();
     let signer = Arc::new(Identity::from_seed(&identity.seed()));
     let boot = Boot { is_discreet, ..reading::boot(&disk, &roster, &me, carry)? };
@@ -181,6 +187,7 @@ pub async fn run(parts: Parts) -> Result<Ended, RunError> {
         phase: Phase::Running,
         ended: Ended::Stored,
         export_folders,
+        backlog: Backlog::new(screen),
         reads: 0,
         saves: 0,
         work: JoinSet::new(),
@@ -234,6 +241,7 @@ impl Driver {
                 }
                 _ = tick.tick() => self.on_tick().await?,
                 _ = mark.tick() => self.note_seen().await?,
+                () = self.backlog.due() => self.screen_is_served(),
                 () = self.phase.over(), if !running => self.phase = Phase::Over,
             }
         }
@@ -267,7 +275,7 @@ impl Driver {
                 self.reads -= 1;
                 self.saves -= 1;
             }
-            Done::Unread { group, unread } => self.seen.counted(&group, unread?),
+            Done::Read(found) => self.on_read(found).await?,
         }
         Ok(())
     }
@@ -293,9 +301,8 @@ impl Driver {
                 Effect::Prune { before } => self.write(Job::Prune { before }).await?,
                 Effect::Shed(shed) => self.write(Job::Shed(shed)).await?,
                 Effect::Count(group) => {
-                    self.count_unread(&group);
-                    let (disk, opener) = (self.disk.clone(), self.opener());
-                    self.work.spawn_blocking(move || Done::Engine(reading::recall(&disk, &opener, group)));
+                    self.read_later(Reading::Unread(group.clone()));
+                    self.read_later(Reading::Recall(group));
                 }
                 Effect::Sync(effect) => self.synchronise(effect).await?,
                 Effect::Sign { change, roster, now } => self.sign(change, roster, now),

@@ -2,6 +2,7 @@
 
 use muster_keys::PublicKey;
 
+use super::backlog::Reading;
 use super::{Done, Driver, MAX_ADDRESSES, RunError, reading, wall_clock};
 use crate::control::{Event, Member};
 use crate::engine::io::{Input, SyncInput};
@@ -82,8 +83,7 @@ impl Driver {
             SyncEffect::Send(session, frame) => SyncCommand::Send(session, frame),
             SyncEffect::Close(session) => SyncCommand::Close(session),
             SyncEffect::Index(group) => {
-                let disk = self.disk.clone();
-                self.work.spawn_blocking(move || Done::Engine(reading::index(&disk, group)));
+                self.read_later(Reading::Index(group));
                 return Ok(());
             }
             SyncEffect::Load(session, group, names) => {

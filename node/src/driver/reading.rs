@@ -75,14 +75,15 @@ impl Opener {
 }
 
 /// Goes through the stored records of a group for what a node remembers of them; nothing where the store cannot be read,
-/// and then no hole is shown and nothing is confirmed.
-pub(super) fn recall(disk: &Disk, opener: &Opener, group: GroupId) -> Option<Input> {
+/// and then no hole is shown and nothing is confirmed, or where it is given up.
+pub(super) fn recall(disk: &Disk, opener: &Opener, group: GroupId, is_given_up: impl Fn() -> bool) -> Option<Input> {
     let mut recall = Recall::default();
     let scanned = disk.scan(&group, Timestamp::ZERO, END_OF_TIME, &mut |stored| {
         recall.note(&stored, &opener.reader());
-        ControlFlow::Continue(())
+        if is_given_up() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     match scanned {
+        Ok(()) if is_given_up() => None,
         Ok(()) => Some(Input::Recalled { group, recall }),
         Err(error) => {
             tracing::error!(%error, %group, "the store cannot be read");
@@ -141,11 +142,17 @@ pub(super) fn page(
     Ok(Read { rows, older })
 }
 
-/// Finds the messages of others that are newer than `mark`.
-pub(super) fn unread(disk: &Disk, me: &PublicKey, group: &GroupId, mark: Option<Mark>) -> Result<Unread, DiskError> {
+/// Finds the messages of others that are newer than `mark`; not all of them where it is given up.
+pub(super) fn unread(
+    disk: &Disk,
+    me: &PublicKey,
+    group: &GroupId,
+    mark: Option<Mark>,
+    is_given_up: impl Fn() -> bool,
+) -> Result<Unread, DiskError> {
     let mut unread = Unread::default();
     let from = mark.map_or(Timestamp::ZERO, |(time, _)| time);
-    for stored in disk.messages(group, from, END_OF_TIME)? {
+    for stored in disk.messages(group, from, END_OF_TIME)?.take_while(|_| !is_given_up()) {
         let stored = stored?;
         let header = stored.frame().header();
         let place = (header.time, stored.frame().id());

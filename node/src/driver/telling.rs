@@ -3,7 +3,7 @@
 use muster_roles::{GroupId, Timestamp};
 use tokio::time::Instant;
 
-use super::{Done, Driver, RunError, reading};
+use super::{Driver, RunError};
 use crate::control::{Delivery, Event, Late, Message, MessageId};
 use crate::disk::writer::Job;
 use crate::engine::delivery::Progress;
@@ -69,16 +69,6 @@ impl Driver {
         if let Some(profile) = Profile::of(self.state.roster(), &self.me) {
             self.tell(Event::Profile(profile.into()));
         }
-    }
-
-    /// Goes through the store for what has not been read of a group.
-    pub(super) fn count_unread(&mut self, group: &GroupId) {
-        let (disk, me, group) = (self.disk.clone(), self.me, group.clone());
-        let mark = self.seen.upto(&group).map(|seen| (seen.time, seen.id.into()));
-        self.work.spawn_blocking(move || {
-            let unread = reading::unread(&disk, &me, &group, mark);
-            Done::Unread { group, unread }
-        });
     }
 
     pub(super) async fn note_seen(&mut self) -> Result<(), RunError> {
