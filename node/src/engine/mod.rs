@@ -38,6 +38,7 @@ mod recent;
 mod runs;
 mod seal;
 mod state;
+mod strict;
 mod unsent;
 
 pub use content::MAX_TEXT_LEN;

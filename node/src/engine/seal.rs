@@ -49,7 +49,7 @@ pub(crate) fn seal(key: &GroupKey, header: &Header, nonce: &[u8; 24], content: &
 /// # Errors
 /// [`SealError`] where the key is another, the bytes were changed, or there is no content of the record's kind in it.
 pub(crate) fn open(key: &GroupKey, frame: &Frame) -> Result<Content, SealError> {
-    let aad = frame.header().associated_data();
+    let aad = frame.associated_data();
     let padded = cipher(key)
         .decrypt(&XNonce::from(*frame.nonce()), Payload { msg: frame.body(), aad: &aad })
         .map_err(|_| SealError::Cipher)?;

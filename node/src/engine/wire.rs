@@ -1,14 +1,18 @@
 //! The record as it travels: strict decoding, and the one encoding there is.
 
-use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use muster_keys::{PublicKey, Signature};
 use muster_roles::{Act, GroupId, Precedence, Timestamp, UnitId};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_bytes::{ByteArray, Bytes};
-use sha2::{Digest, Sha256};
+
+use super::strict::{Strict, StrictError};
+
+mod id;
+
+pub use id::{Rank, RecordId};
 
 /// A record is at most this many bytes: 4 KiB of text, its padding and about 300 bytes around it, with room to grow.
 pub const MAX_RECORD_LEN: usize = 8 * 1024;
@@ -24,106 +28,6 @@ const RECORD_VERSION: u64 = 2;
 
 /// Keeps a record's signature from standing for anything else that is signed with a role key.
 const SIGNING_DOMAIN: &[u8] = b"muster record 2";
-
-/// What goes first where something waits: the lowest makes room, the highest is sent and fetched before the others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Rank {
-    /// A receipt.
-    Receipt,
-    /// A routine message.
-    Routine,
-    /// A priority message.
-    Priority,
-    /// An immediate message.
-    Immediate,
-    /// A flash message.
-    Flash,
-}
-
-impl Rank {
-    /// All ranks, the lowest first.
-    pub const ALL: [Self; 5] = [Self::Receipt, Self::Routine, Self::Priority, Self::Immediate, Self::Flash];
-
-    const fn code(self) -> u8 {
-        match self {
-            Self::Receipt => 0,
-            Self::Routine => 1,
-            Self::Priority => 2,
-            Self::Immediate => 3,
-            Self::Flash => 4,
-        }
-    }
-
-    /// Reads a rank; a code that is none, which no record's is, counts for the lowest.
-    #[must_use]
-    pub const fn from_code(code: u8) -> Self {
-        match code {
-            1 => Self::Routine,
-            2 => Self::Priority,
-            3 => Self::Immediate,
-            4 => Self::Flash,
-            _ => Self::Receipt,
-        }
-    }
-}
-
-impl From<Precedence> for Rank {
-    fn from(precedence: Precedence) -> Self {
-        match precedence {
-            Precedence::Routine => Self::Routine,
-            Precedence::Priority => Self::Priority,
-            Precedence::Immediate => Self::Immediate,
-            Precedence::Flash => Self::Flash,
-        }
-    }
-}
-
-/// A record's name: SHA-256 over its payload, the first byte of it replaced by the record's rank.
-///
-/// So whoever knows a record by name alone, as one does that is yet to be fetched, knows whether it goes first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RecordId([u8; 32]);
-
-impl RecordId {
-    /// Wraps an id read back from a store or an index.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// Names a payload of this rank.
-    fn of(payload: &[u8], rank: Rank) -> Self {
-        let [_, rest @ ..]: [u8; 32] = Sha256::digest(payload).into();
-        let mut id = [rank.code(); 32];
-        id.iter_mut().skip(1).zip(rest).for_each(|(to, from)| *to = from);
-        Self(id)
-    }
-
-    /// Returns the record's rank.
-    #[must_use]
-    pub const fn rank(&self) -> Rank {
-        let [code, ..] = self.0;
-        Rank::from_code(code)
-    }
-
-    /// Returns the id's bytes.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Display for RecordId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for RecordId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().take(5).try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
 
 /// What kind of thing a record says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,6 +126,24 @@ impl Header {
         )
     }
 
+    fn from_fields(fields: HeaderFields<'_>) -> Result<Self, DecodeError> {
+        let (unit, kind, precedence, group, author, seq, time, charter_version, sheet_version, epoch) = fields;
+        let header = Self {
+            unit: UnitId::from_bytes(unit.into_array()),
+            kind: Kind::from_code(kind).ok_or(DecodeError::UnknownVersion)?,
+            precedence: precedence_from_code(precedence).ok_or(DecodeError::BadField)?,
+            group: group.parse().map_err(|_| DecodeError::BadField)?,
+            author: PublicKey::from_bytes(&author).map_err(|_| DecodeError::BadField)?,
+            seq,
+            time: Timestamp::from_u64(time),
+            charter_version,
+            sheet_version,
+            epoch,
+        };
+        let is_possible = header.kind.is_message() || header.precedence == Precedence::Routine;
+        if is_possible { Ok(header) } else { Err(DecodeError::BadField) }
+    }
+
     /// Returns what its author needs the right to.
     #[must_use]
     pub const fn act(&self) -> Act {
@@ -246,7 +168,7 @@ impl Header {
 }
 
 /// The payload's fields in wire order.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct PayloadFields<'a>(
     ByteArray<16>,
     u64,
@@ -259,12 +181,22 @@ struct PayloadFields<'a>(
     u64,
     u64,
     ByteArray<24>,
-    #[serde(borrow)] &'a Bytes,
+    &'a Bytes,
 );
 
+/// Fields of a payload, and those of them that are its header.
+const PAYLOAD_FIELDS: u64 = 12;
+const HEADER_FIELDS: u8 = 10;
+
+/// What a list of [`HEADER_FIELDS`] begins with.
+const HEADER_LIST: u8 = 0x80 | HEADER_FIELDS;
+
 /// The record's fields in wire order.
-#[derive(Serialize, Deserialize)]
-struct RecordFields<'a>(u64, #[serde(borrow)] &'a Bytes, ByteArray<64>);
+#[derive(Serialize)]
+struct RecordFields<'a>(u64, &'a Bytes, ByteArray<64>);
+
+/// Fields of a record.
+const RECORD_FIELDS: u64 = 3;
 
 /// Why bytes are not a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -294,11 +226,21 @@ pub enum DecodeError {
     Count(usize),
 }
 
+impl From<StrictError> for DecodeError {
+    fn from(error: StrictError) -> Self {
+        match error {
+            StrictError::Malformed => Self::Malformed,
+            StrictError::NotCanonical => Self::NotCanonical,
+        }
+    }
+}
+
 /// A well-formed record whose signature nobody has checked yet.
 #[derive(Clone, Debug)]
 pub struct Frame {
     bytes: Arc<[u8]>,
     payload: Range<usize>,
+    header_fields: Range<usize>,
     body: Range<usize>,
     nonce: [u8; 24],
     signature: Signature,
@@ -315,25 +257,30 @@ impl Frame {
         if bytes.len() > MAX_RECORD_LEN {
             return Err(DecodeError::TooLong { len: bytes.len(), max: MAX_RECORD_LEN });
         }
-        let record: RecordFields<'_> = serde_cbor::from_slice(bytes).map_err(|_| DecodeError::Malformed)?;
-        let RecordFields(version, payload, ref signature) = record;
+        let mut record = Strict::new(bytes);
+        record.list_of(RECORD_FIELDS)?;
+        let (version, payload, signature) = (record.number()?, record.bytes_at()?, record.array()?);
+        record.finish()?;
         if version != RECORD_VERSION {
             return Err(DecodeError::UnknownVersion);
         }
-        let fields: PayloadFields<'_> = serde_cbor::from_slice(payload).map_err(|_| DecodeError::Malformed)?;
-        if encode(&fields) != **payload || encode(&record) != bytes {
-            return Err(DecodeError::NotCanonical);
-        }
-        let header = fields.header()?;
-        let payload_range = offset_of(payload, bytes).ok_or(DecodeError::Malformed)?;
-        let body = offset_of(fields.11, bytes).ok_or(DecodeError::Malformed)?;
+        let mut fields = record.within(payload.clone());
+        fields.list_of(PAYLOAD_FIELDS)?;
+        let before = fields.at();
+        let header = read_header(&mut fields)?;
+        let header_fields = before..fields.at();
+        let (nonce, body) = (fields.array()?, fields.bytes_at()?);
+        fields.finish()?;
+        let header = Header::from_fields(header)?;
+        let signed = bytes.get(payload.clone()).unwrap_or_default();
         Ok(Self {
+            id: RecordId::of(signed, header.rank()),
             bytes: bytes.into(),
-            payload: payload_range,
+            payload,
+            header_fields,
             body,
-            nonce: fields.10.into_array(),
-            signature: Signature::from_bytes(signature.into_array()),
-            id: RecordId::of(payload, header.rank()),
+            nonce,
+            signature: Signature::from_bytes(signature),
             header,
         })
     }
@@ -361,6 +308,12 @@ impl Frame {
         &self.nonce
     }
 
+    /// Returns what the cipher binds the body to, as [`Header::associated_data`] does, without encoding anything.
+    pub(crate) fn associated_data(&self) -> Vec<u8> {
+        // The fields stand in the payload as they do in a list of their own; only the head of that is another one.
+        [&[HEADER_LIST], self.bytes.get(self.header_fields.clone()).unwrap_or_default()].concat()
+    }
+
     /// Returns the sealed text.
     pub(crate) fn body(&self) -> &[u8] {
         self.bytes.get(self.body.clone()).unwrap_or_default()
@@ -373,23 +326,20 @@ impl Frame {
     }
 }
 
-impl PayloadFields<'_> {
-    fn header(&self) -> Result<Header, DecodeError> {
-        let header = Header {
-            unit: UnitId::from_bytes(self.0.into_array()),
-            kind: Kind::from_code(self.1).ok_or(DecodeError::UnknownVersion)?,
-            precedence: precedence_from_code(self.2).ok_or(DecodeError::BadField)?,
-            group: self.3.parse().map_err(|_| DecodeError::BadField)?,
-            author: PublicKey::from_bytes(&self.4).map_err(|_| DecodeError::BadField)?,
-            seq: self.5,
-            time: Timestamp::from_u64(self.6),
-            charter_version: self.7,
-            sheet_version: self.8,
-            epoch: self.9,
-        };
-        let is_possible = header.kind.is_message() || header.precedence == Precedence::Routine;
-        if is_possible { Ok(header) } else { Err(DecodeError::BadField) }
-    }
+/// Reads a header's fields.
+fn read_header<'a>(fields: &mut Strict<'a>) -> Result<HeaderFields<'a>, StrictError> {
+    Ok((
+        ByteArray::new(fields.array()?),
+        fields.number()?,
+        fields.number()?,
+        fields.text()?,
+        ByteArray::new(fields.array()?),
+        fields.number()?,
+        fields.number()?,
+        fields.number()?,
+        fields.number()?,
+        fields.number()?,
+    ))
 }
 
 /// Encodes a payload from its header, nonce and sealed text.
@@ -429,14 +379,23 @@ pub fn decode_batch(bytes: &[u8]) -> Result<Vec<Frame>, DecodeError> {
     if bytes.len() > MAX_BATCH_LEN {
         return Err(DecodeError::TooLong { len: bytes.len(), max: MAX_BATCH_LEN });
     }
-    let records: Vec<&Bytes> = serde_cbor::from_slice(bytes).map_err(|_| DecodeError::Malformed)?;
-    if records.is_empty() || records.len() > MAX_BATCH_RECORDS {
-        return Err(DecodeError::Count(records.len()));
+    split_batch(bytes)?.into_iter().map(Frame::decode).collect()
+}
+
+/// Takes a gossip message apart into its records.
+fn split_batch(bytes: &[u8]) -> Result<Vec<&[u8]>, DecodeError> {
+    let mut list = Strict::new(bytes);
+    let (mut records, mut count) = (Vec::new(), 0);
+    // However many are claimed: each takes a byte at least, so this ends with the bytes.
+    for _ in 0..list.list()? {
+        let record = list.bytes()?;
+        if count < MAX_BATCH_RECORDS {
+            records.push(record);
+        }
+        count += 1;
     }
-    if encode(&records) != bytes {
-        return Err(DecodeError::NotCanonical);
-    }
-    records.into_iter().map(|record| Frame::decode(record)).collect()
+    list.finish()?;
+    if (1..=MAX_BATCH_RECORDS).contains(&count) { Ok(records) } else { Err(DecodeError::Count(count)) }
 }
 
 /// Encodes records as one gossip message.
@@ -455,13 +414,6 @@ pub fn batched_len(record: &[u8]) -> usize {
 fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     // Tuples of integers, text and bytes: nothing in them can fail to encode, and a buffer takes all that is written.
     serde_cbor::to_vec(value).unwrap_or_default()
-}
-
-/// Returns where `part`, a slice borrowed from `whole`, stands in it.
-fn offset_of(part: &[u8], whole: &[u8]) -> Option<Range<usize>> {
-    let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
-    let range = start..start.checked_add(part.len())?;
-    (whole.get(range.clone())? == part).then_some(range)
 }
 
 #[cfg(test)]

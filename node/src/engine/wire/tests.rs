@@ -2,6 +2,9 @@
 
 use muster_keys::{GroupKey, Identity};
 use proptest::prelude::*;
+use serde::Deserialize;
+
+use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::engine::content::{Content, MAX_TEXT_LEN};
@@ -37,6 +40,54 @@ fn header() -> Header {
 fn record(text: &str) -> Vec<u8> {
     let body = seal::seal(&key(), &header(), &NONCE, &Content::text(text)).unwrap();
     Verified::sign(&identity(), &header(), &NONCE, &body).unwrap().frame().bytes().to_vec()
+}
+
+/// Reads a record the long way: decoded generally, and encoded again to see that nothing else has the same meaning.
+fn the_long_way(bytes: &[u8]) -> Option<Header> {
+    #[derive(Serialize, Deserialize)]
+    struct Record<'a>(u64, #[serde(borrow)] &'a Bytes, ByteArray<64>);
+    #[derive(Serialize, Deserialize)]
+    struct Payload<'a>(
+        ByteArray<16>,
+        u64,
+        u64,
+        &'a str,
+        ByteArray<32>,
+        u64,
+        u64,
+        u64,
+        u64,
+        u64,
+        ByteArray<24>,
+        #[serde(borrow)] &'a Bytes,
+    );
+    let record: Record<'_> = serde_cbor::from_slice(bytes).ok()?;
+    let payload: Payload<'_> = serde_cbor::from_slice(record.1).ok()?;
+    let is_canonical = encode(&payload) == **record.1 && encode(&record) == bytes;
+    if record.0 != RECORD_VERSION || !is_canonical || bytes.len() > MAX_RECORD_LEN {
+        return None;
+    }
+    let Payload(unit, kind, precedence, group, author, seq, time, charter, sheet, epoch, _, _) = payload;
+    Header::from_fields((unit, kind, precedence, group, author, seq, time, charter, sheet, epoch)).ok()
+}
+
+/// Numbers around the places where their form gets longer.
+fn a_number() -> impl Strategy<Value = u64> {
+    prop_oneof![0..30_u64, 200..300_u64, 65_000..66_000_u64, (1 << 32) - 3..(1_u64 << 32) + 3, any::<u64>()]
+}
+
+/// Records of all kinds, signed or not.
+fn a_record() -> impl Strategy<Value = Vec<u8>> {
+    let numbers = (a_number(), a_number(), a_number(), a_number(), a_number());
+    let body = proptest::collection::vec(any::<u8>(), 0..400);
+    (0..5_u64, 0..5_u64, "[a-z]{1,24}", numbers, body).prop_map(|(kind, precedence, group, numbers, body)| {
+        let (seq, time, charter, sheet, epoch) = numbers;
+        let (unit, author) = (ByteArray::new(*UNIT.as_bytes()), ByteArray::new(*identity().public().as_bytes()));
+        let (nonce, body) = (ByteArray::new(NONCE), Bytes::new(&body));
+        let fields =
+            PayloadFields(unit, kind, precedence, &group, author, seq, time, charter, sheet, epoch, nonce, body);
+        encode_record(&encode(&fields), &Signature::from_bytes([5; 64]))
+    })
 }
 
 #[test]
@@ -145,7 +196,58 @@ fn a_list_comes_back_as_it_went() {
     assert_eq!(frames.iter().map(|frame| frame.bytes().clone()).collect::<Vec<_>>(), records);
 }
 
+#[test]
+fn what_a_body_is_bound_to_is_the_same_encoded_and_taken_from_the_record() {
+    let frame = Frame::decode(&record("a")).unwrap();
+    assert_eq!(frame.associated_data(), frame.header().associated_data());
+}
+
 proptest! {
+    #[test]
+    fn a_record_is_read_as_the_long_way_reads_it(bytes in a_record()) {
+        let read = Frame::decode(&bytes).ok().map(|frame| {
+            assert_eq!(frame.associated_data(), frame.header().associated_data());
+            frame.header().clone()
+        });
+        prop_assert_eq!(read, the_long_way(&bytes));
+    }
+
+    #[test]
+    fn what_the_long_way_refuses_is_refused(
+        record in a_record(),
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        added in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..2),
+    ) {
+        let mut bytes = record;
+        for (at, byte) in changes {
+            // The heads are in front, and most of a record is content.
+            let at = at.index(bytes.len().min(120));
+            bytes[at] = byte;
+        }
+        for (at, byte) in added {
+            bytes.insert(at.index(bytes.len()), byte);
+        }
+        prop_assert_eq!(Frame::decode(&bytes).ok().map(|frame| frame.header().clone()), the_long_way(&bytes));
+    }
+
+    #[test]
+    fn a_list_is_taken_apart_as_the_long_way_does(
+        records in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..30), 1..4),
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+    ) {
+        let records: Vec<Arc<[u8]>> = records.into_iter().map(Arc::from).collect();
+        let mut bytes = encode_batch(&records);
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        let long_way = serde_cbor::from_slice::<Vec<&Bytes>>(&bytes).ok().filter(|records| {
+            encode(records) == bytes && (1..=MAX_BATCH_RECORDS).contains(&records.len())
+        });
+        let long_way = long_way.map(|records| records.into_iter().map(|record| &**record).collect::<Vec<_>>());
+        prop_assert_eq!(split_batch(&bytes).ok(), long_way);
+    }
+
     #[test]
     fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
         drop(Frame::decode(&bytes));
