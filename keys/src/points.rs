@@ -10,8 +10,12 @@ use ed25519_dalek::VerifyingKey;
 
 use crate::error::PublicKeyError;
 
-/// Keys that a thread remembers: a large unit's authors, in about 56 KiB.
-const SLOTS: usize = 256;
+/// Places that keys are remembered in, by their first byte.
+const PLACES: usize = 256;
+
+/// Keys that a place remembers, 192 bytes each: with one a place, two of twenty authors are likely to share it, and each
+/// makes the other forgotten.
+const KEYS_A_PLACE: usize = 4;
 
 /// 2^255 - 19 in little-endian order, the first value that is not a canonical coordinate.
 const FIELD_SIZE: [u8; 32] = {
@@ -22,7 +26,14 @@ const FIELD_SIZE: [u8; 32] = {
 };
 
 thread_local! {
-    static KNOWN: RefCell<Vec<Option<VerifyingKey>>> = const { RefCell::new(Vec::new()) };
+    static KNOWN: RefCell<Known> = const { RefCell::new(Known { places: Vec::new(), found: 0 }) };
+}
+
+/// What a thread remembers.
+struct Known {
+    places: Vec<Vec<VerifyingKey>>,
+    /// How many keys were not remembered when they were asked for.
+    found: usize,
 }
 
 /// Returns the point that a public key's bytes stand for.
@@ -33,19 +44,30 @@ pub(crate) fn point(bytes: &[u8; 32]) -> Result<VerifyingKey, PublicKeyError> {
     KNOWN.with_borrow_mut(|known| {
         // The low bits of a key are as good as random; a hash would only make a collision harder to wish for.
         let [first, ..] = *bytes;
-        let slot = usize::from(first);
-        if let Some(Some(key)) = known.get(slot)
-            && key.as_bytes() == bytes
-        {
+        let place = usize::from(first);
+        let mut remembered = known.places.get(place).into_iter().flatten();
+        if let Some(key) = remembered.find(|key| key.as_bytes() == bytes) {
             return Ok(*key);
         }
         let key = find(bytes)?;
-        known.resize(SLOTS, None);
-        if let Some(slot) = known.get_mut(slot) {
-            *slot = Some(key);
-        }
+        known.remember(place, key);
         Ok(key)
     })
+}
+
+impl Known {
+    fn remember(&mut self, place: usize, key: VerifyingKey) {
+        self.places.resize_with(PLACES, Vec::new);
+        self.found = self.found.wrapping_add(1);
+        let Some(keys) = self.places.get_mut(place) else { return };
+        if keys.len() < KEYS_A_PLACE {
+            return keys.push(key);
+        }
+        // Any but a fixed one: where one more than fit take turns, most of them are still remembered.
+        if let Some(forgotten) = keys.get_mut(self.found % KEYS_A_PLACE) {
+            *forgotten = key;
+        }
+    }
 }
 
 fn find(bytes: &[u8; 32]) -> Result<VerifyingKey, PublicKeyError> {
@@ -96,6 +118,26 @@ mod tests {
             }
         }
         assert!(second > 10, "{second} of 38 stand for points");
+    }
+
+    #[test]
+    fn four_keys_of_a_place_are_remembered_and_of_more_no_more_than_four() {
+        let of_one_place: Vec<[u8; 32]> = (0..=u16::MAX)
+            .map(|n| *Identity::from_seed(&[n.to_le_bytes(); 16].concat().try_into().unwrap()).public().as_bytes())
+            .filter(|bytes| bytes[0] == 7)
+            .take(KEYS_A_PLACE + 2)
+            .collect();
+        let remembered = || KNOWN.with_borrow(|known| known.places.get(7).map_or(0, Vec::len));
+        let found = || KNOWN.with_borrow(|known| known.found);
+        let before = found();
+        for bytes in of_one_place.iter().take(KEYS_A_PLACE).cycle().take(100) {
+            assert_eq!(point(bytes).unwrap().as_bytes(), bytes);
+        }
+        assert_eq!((found() - before, remembered()), (KEYS_A_PLACE, KEYS_A_PLACE));
+        for bytes in of_one_place.iter().cycle().take(100) {
+            assert_eq!(point(bytes).unwrap().as_bytes(), bytes);
+        }
+        assert_eq!(remembered(), KEYS_A_PLACE);
     }
 
     #[test]

@@ -111,11 +111,14 @@ impl Index {
         }
     }
 
-    /// Takes in all names that a store holds, which is how an index begins; kept as they are if they are sorted, as a
-    /// store gives them.
+    /// Takes in all names that a store holds, which is how an index begins; what has been stored since is there already.
     pub fn fill(&mut self, mut names: Vec<SyncId>) {
-        if !self.is_empty() || !names.is_sorted_by(|one, next| one < next) {
-            return self.extend(names);
+        names.append(&mut self.names);
+        names.extend(std::mem::take(&mut self.late));
+        // A store gives them sorted, and then this is one look at each; else it merges what is.
+        if !names.is_sorted_by(|one, next| one < next) {
+            names.sort();
+            names.dedup();
         }
         names.shrink_to_fit();
         self.names = names;
