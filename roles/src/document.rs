@@ -7,6 +7,7 @@ mod charter;
 mod sheet;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use muster_keys::{PublicKey, SEALED_LEN};
 use serde::{Deserialize, Serialize};
@@ -203,6 +204,13 @@ impl<T> Listing<T> {
             return Err(InvalidDocument::KeyTwice(person.key));
         }
         Ok(())
+    }
+
+    /// The keys before and after this one.
+    fn keys_beside(&self, key: &PublicKey) -> [Option<&PublicKey>; 2] {
+        let before = self.people.range(..key).next_back();
+        let after = self.people.range((Bound::Excluded(key), Bound::Unbounded)).next();
+        [before, after].map(|entry| entry.map(|(key, _)| key))
     }
 }
 

@@ -88,6 +88,30 @@ impl<'a> Standing<'a> {
         self.entries().filter(|entry| self.stands(entry)).collect()
     }
 
+    /// How many entries have a role of which `is_meant` holds; where two signers apart have listed one person, it counts
+    /// twice.
+    ///
+    /// Takes no longer for many members than for few: it looks at each troop, not at each member.
+    pub fn count(&self, is_meant: impl Fn(&Role) -> bool) -> usize {
+        let charter = self.charter();
+        let leaders = charter.leaders().iter().map(|leader| (Role::Leader(leader.troop.clone()), 1));
+        let soldiers = charter.troops().iter().map(|troop| {
+            let soldiers = self.sheet(&troop.id).map_or(0, |sheet| sheet.soldiers().len());
+            (Role::Soldier(troop.id.clone()), soldiers)
+        });
+        let others = [(Role::Commander, 1), (Role::Carrier, charter.carriers().len())];
+        let counts = leaders.chain(soldiers).chain(others);
+        counts.filter(|(role, _)| is_meant(role)).map(|(_, count)| count).sum()
+    }
+
+    /// The keys next to this one in each document, in the order of keys: whatever begins like it is among them, or nothing
+    /// does.
+    pub fn keys_beside(&self, key: &PublicKey) -> impl Iterator<Item = &'a PublicKey> + Clone {
+        let sheets = self.0.sheets.iter();
+        let beside = self.charter().keys_beside(key).into_iter();
+        beside.chain(sheets.flat_map(|sheet| sheet.body.keys_beside(key))).flatten()
+    }
+
     /// Every entry of every document, with standing or without, in the order of [`Standing::members`].
     pub(crate) fn entries(&self) -> impl Iterator<Item = Member> {
         let entry = |role: Role| {

@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use muster_keys::PublicKey;
-use muster_roles::{GroupId, Member, MemberName};
+use muster_roles::{GroupId, MemberName};
 
 use super::confirmed::Run;
-use super::receipts::MAX_RECEIPT_READERS;
 use super::sync::SyncId;
-use super::wire::{Frame, Kind, RecordId};
+use super::wire::{Frame, RecordId};
 
 /// One's own messages that are followed, a group: what a person looks back on. Who has an older one is read from the store.
 const MAX_FOLLOWED: usize = 512;
+
+/// Members that carry a message and cannot read it, of which the first are kept: more names than a person looks at.
+const MAX_CARRIERS: usize = 32;
 
 /// How far a message of this member has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,28 +42,41 @@ pub enum Progress {
 struct Own {
     id: RecordId,
     name: SyncId,
-    kind: Kind,
-    readers: Arc<[Member]>,
-    /// Which of the readers have confirmed it.
-    confirmed: BTreeSet<PublicKey>,
-    /// Whom it was handed to.
-    handed: BTreeSet<PublicKey>,
+    /// Who is to confirm it, in the order of keys; nobody where its readers are a crowd and it is no order.
+    readers: Arc<[PublicKey]>,
+    /// Which of the readers have confirmed it, by their places.
+    confirmed: BTreeSet<usize>,
+    /// Whether it was handed to a reader; where none are known, to anybody.
+    is_handed: bool,
+    /// To whom else it was handed before.
+    carriers: BTreeSet<PublicKey>,
 }
 
 impl Own {
     /// Tells how far it has come; `carrier` gives the names of members that do not read the group.
     fn progress(&self, name_of: impl Fn(&PublicKey) -> Option<MemberName>) -> Progress {
         let of = self.readers.len();
-        if of == 0 || (of > MAX_RECEIPT_READERS && self.kind != Kind::Order) {
+        if of == 0 {
             return Progress::Sent;
         }
-        let is_reader = |key: &PublicKey| self.readers.iter().any(|reader| reader.key == *key);
-        let is_carried = self.confirmed.is_empty() && !self.handed.is_empty() && !self.handed.iter().any(is_reader);
-        if is_carried {
-            let by: Vec<MemberName> = self.handed.iter().filter_map(name_of).collect();
-            return Progress::Carried { by };
+        if self.confirmed.is_empty() && !self.is_handed && !self.carriers.is_empty() {
+            return Progress::Carried { by: self.carriers.iter().filter_map(name_of).collect() };
         }
         Progress::Delivered { to: self.confirmed.len(), of }
+    }
+
+    /// Notes that it was handed to members; tells whether that changes how far it has come.
+    fn hand(&mut self, to: &BTreeSet<PublicKey>) -> bool {
+        if self.is_handed || to.is_empty() {
+            return false;
+        }
+        self.is_handed = self.readers.is_empty() || to.iter().any(|member| self.readers.binary_search(member).is_ok());
+        let before = self.carriers.len();
+        if !self.is_handed {
+            let new: Vec<PublicKey> = to.difference(&self.carriers).copied().collect();
+            self.carriers.extend(new.into_iter().take(MAX_CARRIERS.saturating_sub(before)));
+        }
+        self.confirmed.is_empty() && (self.is_handed || self.carriers.len() > before)
     }
 }
 
@@ -72,12 +87,16 @@ pub(super) struct Deliveries {
 }
 
 impl Deliveries {
-    /// Follows a message of one's own.
-    pub(super) fn follow(&mut self, frame: &Frame, readers: Arc<[Member]>) {
+    /// Follows a message of one's own, which these are to confirm.
+    pub(super) fn follow(&mut self, frame: &Frame, mut readers: Vec<PublicKey>) {
         let header = frame.header();
         let group = self.groups.entry(header.group.clone()).or_default();
         let (id, name) = (frame.id(), SyncId::new(header.time, &frame.id()));
-        let own = Own { id, name, kind: header.kind, readers, confirmed: BTreeSet::new(), handed: BTreeSet::new() };
+        readers.sort_unstable();
+        // Mostly they are those of the message before, and need not be kept twice.
+        let before = group.last_key_value().map(|(_, own)| &own.readers).filter(|before| before[..] == readers[..]);
+        let readers = before.map_or_else(|| Arc::from(readers), Arc::clone);
+        let own = Own { id, name, readers, confirmed: BTreeSet::new(), is_handed: false, carriers: BTreeSet::new() };
         group.entry(header.seq).or_insert(own);
         if group.len() > MAX_FOLLOWED {
             group.pop_first();
@@ -95,7 +114,7 @@ impl Deliveries {
         let mut changed = Vec::new();
         for run in runs {
             for own in own.range_mut(run.first..=run.last).map(|(_, own)| own) {
-                if own.readers.iter().any(|reader| reader.key == *member) && own.confirmed.insert(*member) {
+                if own.readers.binary_search(member).is_ok_and(|place| own.confirmed.insert(place)) {
                     changed.push(own.id);
                 }
             }
@@ -110,17 +129,10 @@ impl Deliveries {
         names: impl IntoIterator<Item = &'a SyncId>,
         to: &BTreeSet<PublicKey>,
     ) -> Vec<RecordId> {
-        let Some(own) = self.groups.get_mut(group).filter(|_| !to.is_empty()) else { return Vec::new() };
+        let Some(own) = self.groups.get_mut(group) else { return Vec::new() };
         let names: BTreeSet<&SyncId> = names.into_iter().collect();
-        let mut changed = Vec::new();
-        for own in own.values_mut().rev().filter(|own| names.contains(&own.name)) {
-            let before = own.handed.len();
-            own.handed.extend(to);
-            if own.confirmed.is_empty() && own.handed.len() > before {
-                changed.push(own.id);
-            }
-        }
-        changed
+        let handed = own.values_mut().rev().filter(|own| names.contains(&own.name));
+        handed.filter_map(|own| own.hand(to).then_some(own.id)).collect()
     }
 
     /// Tells how far a message has come that has been handed to somebody.
@@ -139,11 +151,11 @@ impl Deliveries {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use muster_keys::Identity;
-    use muster_roles::{Precedence, Role, Timestamp, UnitId};
+    use muster_roles::{Member, Precedence, Role, Timestamp, UnitId};
 
     use super::*;
     use crate::engine::verify::Verified;
-    use crate::engine::wire::Header;
+    use crate::engine::wire::{Header, Kind};
 
     fn army() -> GroupId {
         "army".parse().unwrap()
@@ -174,7 +186,7 @@ mod tests {
     fn following(kind: Kind, readers: impl IntoIterator<Item = u8>) -> (Deliveries, RecordId, SyncId) {
         let mut deliveries = Deliveries::default();
         let frame = frame(5, kind);
-        deliveries.follow(&frame, readers.into_iter().map(member).collect());
+        deliveries.follow(&frame, readers.into_iter().map(|seed| member(seed).key).collect());
         (deliveries, frame.id(), SyncId::new(frame.header().time, &frame.id()))
     }
 
@@ -208,19 +220,38 @@ mod tests {
     }
 
     #[test]
-    fn above_the_bound_only_orders_are_followed() {
-        let crowd = 2..u8::try_from(MAX_RECEIPT_READERS).unwrap() + 3;
-        let (deliveries, id, _) = following(Kind::Text, crowd.clone());
+    fn what_nobody_is_to_confirm_is_sent_when_it_was_handed_to_anybody() {
+        let (mut deliveries, id, name) = following(Kind::Text, []);
+        assert_eq!(deliveries.handed(&army(), [&name], &BTreeSet::new()), []);
+        assert_eq!(deliveries.handed(&army(), [&name], &[member(8).key].into()), [id]);
+        assert_eq!(deliveries.handed(&army(), [&name], &[member(9).key].into()), [], "told once");
         assert_eq!(progress(&deliveries, &id), Progress::Sent);
-        let (deliveries, id, _) = following(Kind::Order, crowd);
-        assert!(matches!(progress(&deliveries, &id), Progress::Delivered { to: 0, .. }));
+    }
+
+    #[test]
+    fn of_many_carriers_the_first_are_kept_and_a_reader_is_not_lost_among_them() {
+        let (mut deliveries, id, name) = following(Kind::Text, [2]);
+        for seed in 3..=u8::MAX {
+            deliveries.handed(&army(), [&name], &[member(seed).key].into());
+        }
+        assert_eq!(deliveries.groups.get(&army()).unwrap().get(&5).unwrap().carriers.len(), MAX_CARRIERS);
+        assert_eq!(deliveries.handed(&army(), [&name], &[member(2).key].into()), [id]);
+        assert_eq!(progress(&deliveries, &id), Progress::Delivered { to: 0, of: 1 });
+    }
+
+    #[test]
+    fn messages_to_the_same_readers_keep_them_once() {
+        let (mut deliveries, ..) = following(Kind::Order, [2, 3]);
+        deliveries.follow(&frame(6, Kind::Text), vec![member(3).key, member(2).key]);
+        let readers: Vec<_> = deliveries.groups.get(&army()).unwrap().values().map(|own| &own.readers).collect();
+        assert!(matches!(readers[..], [one, other] if Arc::ptr_eq(one, other)));
     }
 
     #[test]
     fn the_messages_followed_are_bounded() {
         let mut deliveries = Deliveries::default();
         for seq in 0..600 {
-            deliveries.follow(&frame(seq, Kind::Text), [member(2)].into());
+            deliveries.follow(&frame(seq, Kind::Text), vec![member(2).key]);
         }
         assert_eq!(deliveries.groups.get(&army()).unwrap().len(), MAX_FOLLOWED);
     }

@@ -16,6 +16,9 @@ pub const AUTHOR_RATE_PER_S: u64 = 100;
 /// Records an author may send at once: what a device that comes back with a full outbox has to say.
 pub const AUTHOR_BURST: u64 = 1000;
 
+/// Buckets of tokens beyond which full ones are let go: all who speak within a few seconds, and not a whole large unit.
+const MANY_BUCKETS: usize = 1024;
+
 /// Which groups' records a node stores and forwards.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Carry {
@@ -134,7 +137,8 @@ impl Permitted {
 /// A token bucket per author: one member's flood is cut off and nobody else notices.
 #[derive(Debug, Default)]
 pub struct Limiter {
-    /// Only authors that the roster has permitted get a bucket, so the roster bounds this map.
+    /// Only authors that the roster has permitted get a bucket, so the roster bounds this map; of many, only those are kept
+    /// from which something has been taken of late.
     buckets: HashMap<PublicKey, Bucket>,
 }
 
@@ -158,6 +162,10 @@ impl Bucket {
 impl Limiter {
     /// Takes one token of the author's, if there is one.
     pub fn admit(&mut self, author: &PublicKey, now: UnixMillis) -> bool {
+        if self.buckets.len() >= MANY_BUCKETS && !self.buckets.contains_key(author) {
+            // A full one is as good as none.
+            self.buckets.retain(|_, bucket| bucket.level(now) < AUTHOR_BURST * MILLITOKENS);
+        }
         let full = AUTHOR_BURST * MILLITOKENS;
         let bucket = self.buckets.entry(*author).or_insert(Bucket { millitokens: full, filled_ms: now.0 });
         bucket.millitokens = bucket.level(now);
@@ -224,6 +232,21 @@ mod tests {
         let mut limiter = Limiter::default();
         admitted(&mut limiter, &loud, 5000, NOON);
         assert!(limiter.admit(&quiet, NOON));
+    }
+
+    #[test]
+    fn of_many_authors_only_those_who_have_just_spoken_have_a_bucket() {
+        let (flood, mut limiter) = (Identity::from_seed(&[255; 32]).public(), Limiter::default());
+        admitted(&mut limiter, &flood, AUTHOR_BURST, NOON);
+        for n in 0..2 * MANY_BUCKETS {
+            let mut seed = [0; 32];
+            seed.iter_mut().zip(n.to_be_bytes()).for_each(|(to, from)| *to = from);
+            let now = UnixMillis(NOON.0 + 2 * n as u64);
+            assert!(limiter.admit(&Identity::from_seed(&seed).public(), now));
+            admitted(&mut limiter, &flood, 20, now);
+            assert!(limiter.buckets.len() <= MANY_BUCKETS);
+            assert!(limiter.is_spent(&flood, now), "to be forgotten would fill its bucket");
+        }
     }
 
     #[test]

@@ -5,8 +5,9 @@
 //! milliseconds of the unit's time), and whether the node carries every group or only its own. It is read in its one
 //! encoding only and tells nothing that the roster does not tell every member: keys, and no group, place or address.
 //!
-//! A member sends one every `max(30 s, 1 s × members)` and up to a quarter more, so that the whole unit sends no more
-//! than one a second however large it is, and a small one is quick to notice who has gone. A beacon older or further
+//! A member sends one every `max(30 s, 1 s × members)` and up to a quarter more, and a large unit's spread their first over
+//! that time, so that the whole unit sends no more than one a second however large it is, even where all start at once; a
+//! small one is quick to notice who has come and gone. A beacon older or further
 //! ahead than five minutes counts for nothing, nor does one that is not newer than the last of that member: what was
 //! once sent cannot be sent again. Who sends more often than twice in its time is not passed on.
 
@@ -29,6 +30,10 @@ const MIN_INTERVAL_MS: u64 = 30_000;
 
 /// What each member adds to that time in a large unit, in milliseconds: all together send no more than one in so long.
 const SHARE_MS: u64 = 1000;
+
+/// In the time between two beacons of a member, so often it is looked who has fallen silent: a large unit, whose members may
+/// be silent for long, is not gone through every second.
+const LOOKS: u64 = 30;
 
 /// A beacon is believed if it is from no longer ago, and no further ahead, in milliseconds.
 const MAX_OFF_MS: u64 = 5 * 60 * 1000;
@@ -60,7 +65,7 @@ pub struct Heard {
     online: bool,
 }
 
-/// What is known of everybody's presence; bounded by the roster, for only members are remembered.
+/// What is known of everybody's presence; bounded by the roster, for only members are remembered, in some 100 bytes each.
 #[derive(Debug, Default)]
 pub(super) struct Beacons {
     heard: BTreeMap<PublicKey, Heard>,
@@ -69,6 +74,8 @@ pub(super) struct Beacons {
     /// When it sent last.
     sent: Option<UnixMillis>,
     due: Option<UnixMillis>,
+    /// When it was last looked who has fallen silent.
+    looked: Option<UnixMillis>,
 }
 
 /// Returns how long a member of a unit of this size waits between two beacons, in milliseconds.
@@ -109,7 +116,7 @@ impl Beacons {
         if member == *me || roster.member(&member).is_none() || now.0.abs_diff(time.0) > MAX_OFF_MS {
             return Err(Verdict::Ignore);
         }
-        let members = roster.members().len();
+        let members = roster.current().count(|_| true);
         let is_due =
             |heard: &Heard| heard.time < time && now.0.abs_diff(heard.at.0).saturating_mul(2) >= interval_ms(members);
         if !self.heard.get(&member).is_none_or(is_due) {
@@ -123,6 +130,10 @@ impl Beacons {
 
     /// Returns members whose beacons have stopped coming, each once.
     pub(super) fn fallen_silent(&mut self, members: usize, now: UnixMillis) -> Vec<PublicKey> {
+        if self.looked.is_some_and(|last| now.0.abs_diff(last.0) < interval_ms(members) / LOOKS) {
+            return Vec::new();
+        }
+        self.looked = Some(now);
         let silent = self.heard.iter_mut().filter(|(_, heard)| heard.online && !heard.is_recent(members, now));
         silent
             .map(|(member, heard)| {
@@ -141,10 +152,13 @@ impl Beacons {
         random: u64,
         now: UnixMillis,
     ) -> Option<Vec<u8>> {
-        let interval = interval_ms(roster.members().len());
+        let interval = interval_ms(roster.current().count(|_| true));
         let latest = now.0.saturating_add(interval).saturating_add(interval / 4);
+        // Nothing in a small unit: where there are few, all may send at once.
+        let spread = interval - MIN_INTERVAL_MS;
+        let due = *self.due.get_or_insert(UnixMillis(now.0.saturating_add(random % (spread + 1))));
         // A clock that was set back must not silence it.
-        if self.due.is_some_and(|due| now < due && due.0 <= latest) {
+        if now < due && due.0 <= latest {
             return None;
         }
         self.due = Some(UnixMillis(now.0.saturating_add(interval).saturating_add(random % (interval / 4))));
@@ -154,7 +168,7 @@ impl Beacons {
         Some(encode(identity, roster.unit(), boot, time, carry))
     }
 
-    /// Makes the next beacon due at once: somebody is there who may not have heard the last.
+    /// Makes the next beacon due at once, or soon in a large unit: somebody is there who may not have heard the last.
     pub(super) fn hurry(&mut self) {
         self.due = None;
     }
@@ -256,9 +270,9 @@ mod tests {
         assert_eq!(beacons.heard(&member).map(|heard| (heard.at, heard.carry)), Some((NOW, Carry::All)));
         assert!(beacons.is_online(&member, 2, later(75_000)));
         assert!(!beacons.is_online(&member, 2, later(75_001)));
-        assert!(beacons.fallen_silent(2, later(75_000)).is_empty());
+        assert!(beacons.fallen_silent(2, later(74_000)).is_empty());
         assert_eq!(beacons.fallen_silent(2, later(75_001)), [member]);
-        assert!(beacons.fallen_silent(2, later(75_002)).is_empty(), "told once");
+        assert!(beacons.fallen_silent(2, later(76_001)).is_empty(), "told once");
         assert!(beacons.is_online(&member, 1000, later(2_500_000)));
     }
 
@@ -314,6 +328,25 @@ mod tests {
         let third = next(UnixMillis(NOW.0 - 3_600_000)).unwrap();
         assert!(first.3 < second.3 && second.3 < third.3);
         assert_eq!((first.2, third.2, first.4), (NOW.0, NOW.0, false));
+    }
+
+    #[test]
+    fn members_of_a_large_unit_that_all_start_at_once_do_not_all_send_at_once() {
+        let mut roster = roster();
+        let now = Timestamp::from_ms(NOW.0 - 500);
+        for n in 10..110 {
+            let (name, role) = (format!("Army{n}").parse().unwrap(), Role::Soldier("army".parse().unwrap()));
+            for document in add_member(&roster, &identity(1), name, role, identity(n).public(), now).unwrap() {
+                roster.accept(&document, now).unwrap();
+            }
+        }
+        let me = identity(2);
+        let first = |random: u64| {
+            let mut beacons = Beacons::default();
+            let sends = |second: &u64| beacons.next(&me, &roster, Carry::Own, random, later(second * 1000)).is_some();
+            (0..200).find(sends).unwrap()
+        };
+        assert_eq!([0, 40_000, 72_000, 73_000].map(first), [0, 40, 72, 1], "spread over 102 s less 30 s");
     }
 
     #[test]

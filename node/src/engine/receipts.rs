@@ -167,10 +167,15 @@ impl Receipts {
         due.collect()
     }
 
-    /// Takes out what a receipt of its own is to confirm, and the receipt's count.
-    pub(super) fn take(&mut self, group: &GroupId, members: &[PublicKey], now: UnixMillis) -> Option<(u64, Confirmed)> {
+    /// Takes out what a receipt of its own is to confirm, and the receipt's count; `name` names an author shortly.
+    pub(super) fn take(
+        &mut self,
+        group: &GroupId,
+        name: impl Fn(&PublicKey) -> KeyPrefix,
+        now: UnixMillis,
+    ) -> Option<(u64, Confirmed)> {
         let pending = self.groups.get_mut(group)?;
-        let confirmed = pending.take(members, now);
+        let confirmed = pending.take(name, now);
         if confirmed.is_empty() {
             return None;
         }
@@ -180,13 +185,18 @@ impl Receipts {
     }
 
     /// Takes out what can be confirmed along with something that is said.
-    pub(super) fn take_along(&mut self, group: &GroupId, members: &[PublicKey], now: UnixMillis) -> Confirmed {
+    pub(super) fn take_along(
+        &mut self,
+        group: &GroupId,
+        name: impl Fn(&PublicKey) -> KeyPrefix,
+        now: UnixMillis,
+    ) -> Confirmed {
         match self.groups.get_mut(group) {
             Some(pending) if pending.is_recalled => {
                 // Whoever speaks every few seconds needs no receipts beside it.
                 pending.earned = Some(now);
                 if pending.is_urgent || has_passed(pending.last, RIDE_SPACING_MS, now) {
-                    pending.take(members, now)
+                    pending.take(name, now)
                 } else {
                     Confirmed::default()
                 }
@@ -223,14 +233,14 @@ impl Pending {
         self.read > self.read_told && is_time
     }
 
-    fn take(&mut self, members: &[PublicKey], now: UnixMillis) -> Confirmed {
+    fn take(&mut self, name: impl Fn(&PublicKey) -> KeyPrefix, now: UnixMillis) -> Confirmed {
         let mut confirmed = Confirmed::default();
         let mut room = MAX_RUNS;
         for (author, runs) in &mut self.received {
             let taken = runs.take_newest(room.min(MAX_AUTHOR_RUNS));
             room -= taken.len();
             if !taken.is_empty() {
-                confirmed.received.insert(KeyPrefix::of(author, &members.iter()), taken);
+                confirmed.received.insert(name(author), taken);
             }
         }
         self.received.retain(|_, runs| !runs.is_empty());
@@ -265,6 +275,11 @@ mod tests {
         Identity::from_seed(&[seed; 32]).public()
     }
 
+    /// No two of these keys begin alike.
+    fn shortly(author: &PublicKey) -> KeyPrefix {
+        KeyPrefix::of(author, &std::iter::empty())
+    }
+
     fn at(ms: u64) -> UnixMillis {
         UnixMillis(START.0 + ms)
     }
@@ -283,7 +298,7 @@ mod tests {
                 receipts.received(&army(), author(1), 1 + ms / every_ms, is_urgent, at(ms));
             }
             for group in receipts.due(at(ms), |_| 9) {
-                assert!(receipts.take(&group, &[author(1)], at(ms)).is_some());
+                assert!(receipts.take(&group, shortly, at(ms)).is_some());
                 given.push(ms);
             }
         }
@@ -320,7 +335,7 @@ mod tests {
             receipts.received(&army(), author(1), n, false, at(n * 1000));
             assert!(receipts.due(at(n * 1000), |_| 9).is_empty());
             if n % 30 == 0 {
-                let confirmed = receipts.take_along(&army(), &[author(1)], at(n * 1000));
+                let confirmed = receipts.take_along(&army(), shortly, at(n * 1000));
                 assert!(confirmed.has_received(&author(1), n) && confirmed.has_received(&author(1), n - 29));
                 assert!(!confirmed.has_received(&author(1), n + 1));
             }
@@ -332,14 +347,14 @@ mod tests {
         let mut receipts = Receipts::new(false);
         (1..=5).for_each(|n| receipts.received(&army(), author(1), n, true, START));
         assert!(receipts.due(at(5000), |_| 9).is_empty());
-        assert!(receipts.take_along(&army(), &[author(1)], at(5000)).is_empty());
+        assert!(receipts.take_along(&army(), shortly, at(5000)).is_empty());
         let mut confirmed = Runs::default();
         [(1, 2), (4, 4)].iter().for_each(|(first, last)| confirmed.insert(Run { first: *first, last: *last }));
-        let prefix = KeyPrefix::of(&author(1), &std::iter::empty());
+        let prefix = shortly(&author(1));
         let told = Told { confirmed: [(prefix, confirmed)].into(), count: 7, ..Told::default() };
         receipts.recall(&army(), told, false, at(5000));
         assert_eq!(receipts.due(at(7000), |_| 9), [army()]);
-        let (count, confirmed) = receipts.take(&army(), &[author(1)], at(7000)).unwrap();
+        let (count, confirmed) = receipts.take(&army(), shortly, at(7000)).unwrap();
         let confirms: Vec<u64> = (1..=6).filter(|n| confirmed.has_received(&author(1), *n)).collect();
         assert_eq!((count, confirms), (8, vec![3, 5]));
     }
@@ -351,7 +366,7 @@ mod tests {
         for second in 0..300 {
             receipts.read(&army(), Timestamp::from_ms(START.0 + second * 1000));
             for group in receipts.due(at(second * 1000), |_| 1) {
-                let (_, confirmed) = receipts.take(&group, &[], at(second * 1000)).unwrap();
+                let (_, confirmed) = receipts.take(&group, shortly, at(second * 1000)).unwrap();
                 assert!(confirmed.received.is_empty() && confirmed.read.is_some());
                 told.push(second);
             }
@@ -370,8 +385,7 @@ mod tests {
             (0..20).for_each(|n| receipts.received(&army(), author(seed), 2 * n, false, START));
         }
         let runs = |(_, confirmed): (u64, Confirmed)| confirmed.received.values().map(Vec::len).sum::<usize>();
-        let members: Vec<PublicKey> = (1..=8).map(author).collect();
-        let taken: Vec<usize> = std::iter::from_fn(|| receipts.take(&army(), &members, at(5000)).map(runs)).collect();
+        let taken: Vec<usize> = std::iter::from_fn(|| receipts.take(&army(), shortly, at(5000)).map(runs)).collect();
         assert_eq!((taken.iter().sum::<usize>(), taken.iter().max()), (160, Some(&MAX_RUNS)));
     }
 }

@@ -116,8 +116,6 @@ pub struct State {
     orders: Orders,
     /// How many members read each group that this one reads.
     readers: BTreeMap<GroupId, usize>,
-    /// Everyone's key.
-    members: Vec<PublicKey>,
     beacons: Beacons,
     /// When a member last came while none was there.
     joined: UnixMillis,
@@ -178,7 +176,6 @@ impl State {
             deliveries: Deliveries::default(),
             orders: Orders::new(me),
             readers: BTreeMap::new(),
-            members: Vec::new(),
             beacons: Beacons::default(),
             joined: UnixMillis(0),
             meeting: BTreeMap::new(),
@@ -282,7 +279,7 @@ impl State {
     pub fn heard_of(&self, member: &PublicKey, wall: UnixMillis) -> Option<(u64, bool)> {
         let now = self.unit_time.peek(wall);
         let silent_ms = now.0.saturating_sub(self.beacons.heard(member)?.at.0);
-        Some((silent_ms, self.beacons.is_online(member, self.roster.members().len(), now)))
+        Some((silent_ms, self.beacons.is_online(member, self.members(), now)))
     }
 
     /// Returns which groups' records a member's node carries, as far as it has said.
@@ -356,6 +353,11 @@ impl State {
         self.appending.is_empty()
     }
 
+    /// Counts the members.
+    fn members(&self) -> usize {
+        self.roster.current().count(|_| true)
+    }
+
     fn appending(&self) -> usize {
         self.appending.iter().map(|batch| batch.left).sum()
     }
@@ -407,7 +409,7 @@ impl State {
             let beacon = self.beacons.next(&self.identity, &self.roster, self.carry, random, now);
             effects.extend(beacon.map(Effect::Beacon));
         }
-        let silent = self.beacons.fallen_silent(self.roster.members().len(), now);
+        let silent = self.beacons.fallen_silent(self.members(), now);
         effects.extend(silent.into_iter().map(Effect::Presence));
         effects.extend(self.report_sent());
         effects.extend(self.report_holes(now));

@@ -131,6 +131,10 @@ impl Charter {
         self.listing.people.get(key)
     }
 
+    pub(crate) fn keys_beside(&self, key: &PublicKey) -> [Option<&PublicKey>; 2] {
+        self.listing.keys_beside(key)
+    }
+
     pub(crate) fn names(&self, name: &CaselessName) -> bool {
         self.listing.names.contains(name)
     }

@@ -28,6 +28,38 @@ fn members_are_listed_by_rank_and_troop() {
 }
 
 #[test]
+fn entries_are_counted_by_role_as_they_are_listed() {
+    let (roster, navy) = (brigade(), group("navy"));
+    let counted = |is_meant: fn(&Role, &GroupId) -> bool| roster.current().count(|role| is_meant(role, &navy));
+    let listed = |is_meant: fn(&Role, &GroupId) -> bool| {
+        roster.members().iter().filter(|member| is_meant(&member.role, &navy)).count()
+    };
+    let kinds: [fn(&Role, &GroupId) -> bool; 4] = [
+        |_, _| true,
+        |role, navy| role.may_read(navy),
+        |role, _| role.is_in_command(),
+        |role, _| *role == Role::Carrier,
+    ];
+    for is_meant in kinds {
+        assert_eq!(counted(is_meant), listed(is_meant));
+    }
+}
+
+#[test]
+fn whoever_s_key_begins_alike_is_beside_it() {
+    let roster = brigade();
+    let keys: Vec<_> = roster.members().into_iter().map(|member| member.key).collect();
+    let alike = |one: &PublicKey, other: &PublicKey| {
+        one.as_bytes().iter().zip(other.as_bytes()).take_while(|(one, other)| one == other).count()
+    };
+    for key in &keys {
+        let most = keys.iter().filter(|other| *other != key).map(|other| alike(key, other)).max();
+        assert_eq!(roster.current().keys_beside(key).map(|other| alike(key, other)).max(), most);
+        assert!(roster.current().keys_beside(key).all(|other| other != key));
+    }
+}
+
+#[test]
 fn a_unit_is_named_by_its_first_authority() {
     let roster = founded();
     assert_eq!(roster.unit(), authority(&["Chief"], 1).unit());

@@ -1,13 +1,13 @@
 //! What follows from a stored record's content: what is confirmed, delivered, ordered and answered.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use muster_keys::PublicKey;
-use muster_roles::GroupId;
+use muster_roles::{GroupId, Roster};
 use sha2::{Digest, Sha256};
 
 use super::State;
+use crate::engine::confirmed::KeyPrefix;
 use crate::engine::content::{About, Content};
 use crate::engine::delivery::Progress;
 use crate::engine::draft::Draft;
@@ -20,7 +20,7 @@ use crate::engine::store::Stored;
 use crate::engine::sync::SyncId;
 use crate::engine::time::UnixMillis;
 use crate::engine::view::Opened;
-use crate::engine::wire::{Frame, Kind, Rank, RecordId};
+use crate::engine::wire::{Frame, Header, Kind, Rank, RecordId};
 
 /// Keeps the nonces of receipts from being any other hash.
 const NONCE_DOMAIN: &[u8] = b"muster receipt nonce 1";
@@ -56,12 +56,22 @@ impl State {
         let header = frame.header();
         match header.kind {
             Kind::Text | Kind::Order => {
-                let readers = readers(&self.roster, &header.group, header.time, &self.me);
-                self.deliveries.follow(frame, Arc::from(readers));
+                self.deliveries.follow(frame, self.confirming(header));
             }
             Kind::Receipt => self.receipts.learn_count(&header.group, header.seq),
             Kind::Answer => {}
         }
+    }
+
+    /// Returns who is to confirm a message of one's own; nobody where a crowd reads it and it is no order.
+    fn confirming(&self, header: &Header) -> Vec<PublicKey> {
+        let standing = self.roster.at(header.time);
+        let is_crowd = standing.count(|role| role.may_read(&header.group)) > MAX_RECEIPT_READERS + 1;
+        if is_crowd && header.kind != Kind::Order {
+            return Vec::new();
+        }
+        let readers = readers(&self.roster, &header.group, header.time, &self.me);
+        readers.into_iter().map(|reader| reader.key).collect()
     }
 
     /// Notes that a message of somebody else's is to be confirmed.
@@ -86,9 +96,8 @@ impl State {
 
     /// Counts who reads the groups that this member reads; wanted whenever the roster changes.
     pub(super) fn count_readers(&mut self, groups: &[GroupId]) {
-        let members = self.roster.members();
-        self.members = members.iter().map(|member| member.key).collect();
-        let count = |group: &GroupId| members.iter().filter(|member| member.role.may_read(group)).count();
+        let standing = self.roster.current();
+        let count = |group: &GroupId| standing.count(|role| role.may_read(group));
         self.readers = groups.iter().map(|group| (group.clone(), count(group))).collect();
         self.receipts.watch(groups);
     }
@@ -150,7 +159,9 @@ impl State {
         if !self.has_key(group) {
             return Vec::new();
         }
-        let Some((count, confirmed)) = self.receipts.take(group, &self.members, now) else { return Vec::new() };
+        let roster = &self.roster;
+        let taken = self.receipts.take(group, |author| short_name(roster, author), now);
+        let Some((count, confirmed)) = taken else { return Vec::new() };
         let header = self.head(group, Kind::Receipt, count, now);
         let content = Content { confirmed, ..Content::text("") };
         // No two receipts have one header, so no two have one nonce; the random number is for a device that was restored.
@@ -217,4 +228,9 @@ impl State {
     pub fn orders(&self) -> impl Iterator<Item = Order> {
         self.orders.all()
     }
+}
+
+/// Names a member by as much of its key as no other member's begins with.
+pub(super) fn short_name(roster: &Roster, member: &PublicKey) -> KeyPrefix {
+    KeyPrefix::of(member, &roster.current().keys_beside(member))
 }

@@ -2,6 +2,7 @@
 
 use muster_roles::{GroupId, Precedence};
 
+use super::confirming::short_name;
 use super::{MAX_APPENDING, State};
 use crate::engine::content::{Content, MAX_TEXT_LEN};
 use crate::engine::draft::Draft;
@@ -64,7 +65,8 @@ impl State {
         if !self.has_key(group) {
             return Err(PostError::NoKey { group: group.clone() });
         }
-        let confirmed = self.receipts.take_along(group, &self.members, now);
+        let roster = &self.roster;
+        let confirmed = self.receipts.take_along(group, |author| short_name(roster, author), now);
         let content = Content { about: draft.about(), confirmed, ..Content::text(text) };
         let record = self.make(&header, &content, nonce, now)?;
         self.last_seq.insert(group.clone(), seq);

@@ -1,5 +1,6 @@
 //! Roster documents, a peer's or one's own: accepted, kept for later, or refused; and what a new roster changes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use muster_keys::PublicKey;
@@ -186,7 +187,7 @@ impl State {
             news.clear();
         }
         if self.roster.version() != before.version() {
-            let members = self.roster.members().len();
+            let members = self.members();
             news.push(Notice::RosterUpdated { version: self.roster.version(), members });
         }
         news
@@ -196,10 +197,10 @@ impl State {
         // Of several changes that come at once, the last one's signer need not be who has admitted somebody.
         let had = before.documents().map(|(id, _)| id).collect();
         let is_one_change = self.roster.missing_from(&had).len() <= MAX_DOCUMENTS_A_CHANGE;
-        let (was, is) = (before.members(), self.roster.members());
-        let has = |members: &[Member], wanted: &Member| members.iter().any(|member| member.key == wanted.key);
-        let gone = was.iter().filter(|member| !has(&is, member));
-        let come = is.iter().filter(|member| !was.contains(member));
+        let [was, is] = [before, &self.roster].map(Roster::members);
+        let [by_key, by_key_now] = [&was, &is].map(|members| by_key(members));
+        let gone = was.iter().filter(|member| !by_key_now.contains_key(&member.key));
+        let come = is.iter().filter(|member| by_key.get(&member.key) != Some(member));
         let removed = |member: &Member| {
             let removal = self.roster.removed(&member.key);
             let at = removal.as_ref().map_or(self.roster.issued(), |removal| removal.at);
@@ -254,6 +255,10 @@ impl State {
         let settled = self.requests.retain(|key| may_admit && roster.member(key).is_none());
         settled.then(|| Effect::JoinRequests(self.requests.list(now)))
     }
+}
+
+fn by_key(members: &[Member]) -> BTreeMap<PublicKey, &Member> {
+    members.iter().map(|member| (member.key, member)).collect()
 }
 
 fn names(signers: Vec<Signer>) -> Vec<MemberName> {
