@@ -12,6 +12,7 @@ use libp2p::gossipsub::{self, ConfigBuilder, IdentTopic, Message, MessageAuthent
 use libp2p::identity::Keypair;
 use libp2p::swarm::{Config as SwarmConfig, Swarm, SwarmEvent};
 use libp2p::{Multiaddr, Transport, noise, tcp, yamux};
+use muster::net::shape;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
@@ -155,15 +156,15 @@ fn config(validation: ValidationMode) -> gossipsub::Config {
     ConfigBuilder::default()
         .validation_mode(validation)
         .message_id_fn(message_id)
-        .flood_publish(true)
-        .mesh_outbound_min(2)
-        .mesh_n_low(4)
-        .mesh_n(6)
-        .mesh_n_high(12)
-        .heartbeat_interval(Duration::from_secs(1))
-        .heartbeat_initial_delay(Duration::from_millis(100))
-        .history_length(12)
-        .history_gossip(6)
+        .flood_publish(shape::FLOOD_PUBLISH)
+        .mesh_outbound_min(shape::MESH_OUTBOUND_MIN)
+        .mesh_n_low(shape::MESH_N_LOW)
+        .mesh_n(shape::MESH_N)
+        .mesh_n_high(shape::MESH_N_HIGH)
+        .heartbeat_interval(shape::HEARTBEAT)
+        .heartbeat_initial_delay(shape::FIRST_HEARTBEAT)
+        .history_length(shape::HISTORY_LEN)
+        .history_gossip(shape::HISTORY_GOSSIP)
         .max_control_messages_sent(400)
         .build()
         .unwrap()
@@ -172,5 +173,5 @@ fn config(validation: ValidationMode) -> gossipsub::Config {
 fn message_id(message: &Message) -> MessageId {
     let hash =
         Sha256::new().chain_update(message.topic.as_str()).chain_update([0]).chain_update(&message.data).finalize();
-    MessageId::new(&hash[..20])
+    MessageId::new(&hash[..shape::MESSAGE_ID_LEN])
 }

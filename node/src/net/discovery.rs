@@ -18,6 +18,7 @@ mod tests;
 
 pub use self::places::MAX_PLACES;
 use super::names::ByName;
+use super::shape::{MAX_OUTGOING, MAX_OUTGOING_NEAR};
 use crate::control::Found;
 
 /// Peers in the book: a unit of 1,000, and some strangers.
@@ -25,12 +26,6 @@ const MAX_PEERS: usize = 1024;
 
 /// Addresses kept of one peer: a few interfaces with two transports each.
 const MAX_ADDRESSES: usize = 8;
-
-/// Members dialled and connected that way; a large unit must not become a full mesh.
-const MAX_OUTGOING: usize = 16;
-
-/// How many of those may be near ones; the rest ties the groups of a unit together.
-const MAX_OUTGOING_NEAR: usize = 12;
 
 /// Strangers dialled and connected that way: they may be members that joined lately, or anything else on the network.
 const MAX_OUTGOING_STRANGERS: usize = 4;

@@ -21,6 +21,7 @@ use muster_roles::Roster;
 
 use super::links::MAX_STRANGERS;
 use super::peer::role_key;
+use super::shape::MAX_ESTABLISHED;
 use super::translate::host;
 
 /// Handshakes under way that others began; each takes a file, of which a process has 1,024 unless it is given more.
@@ -34,9 +35,6 @@ const RESERVED_HANDSHAKES: usize = 64;
 
 /// Hosts remembered from which members have come; the one that came longest ago is forgotten first.
 const MAX_HOSTS: usize = 256;
-
-/// Connections in all, strangers' and members'.
-const MAX_ESTABLISHED: usize = 200;
 
 /// Connections to one peer: two that dialled each other at the same moment, and one that is dead and not known to be.
 const MAX_PER_PEER: usize = 3;

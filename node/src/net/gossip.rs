@@ -12,29 +12,18 @@ use libp2p::gossipsub::{
 use muster_roles::{GroupId, UnitId};
 use sha2::{Digest, Sha256};
 
+use super::shape::{
+    DUPLICATE_CACHE, FIRST_HEARTBEAT, FLOOD_PUBLISH, GOSSIP_FACTOR, GOSSIP_LAZY, HEARTBEAT, HISTORY_GOSSIP,
+    HISTORY_LEN, MESH_N, MESH_N_HIGH, MESH_N_LOW, MESH_OUTBOUND_MIN, MESSAGE_ID_LEN, PRUNE_BACKOFF,
+};
 use crate::engine::io::{GossipHandle, PublishOutcome, Verdict};
 use crate::engine::wire::MAX_BATCH_LEN;
-
-/// How often gossipsub tends its mesh.
-const HEARTBEAT: Duration = Duration::from_secs(1);
-
-/// The first tending comes early: a node that has just started should not wait for its mesh.
-const FIRST_HEARTBEAT: Duration = Duration::from_millis(100);
-
-/// Heartbeats that a message stays with gossipsub; also the time that there is for a verdict.
-const HISTORY_LEN: usize = 12;
-
-/// Heartbeats of messages that are told of to peers outside the mesh.
-const HISTORY_GOSSIP: usize = 6;
 
 /// Messages waiting for one peer: at 32 KiB each this bounds a slow peer's queue to 16 MiB.
 const PEER_QUEUE_LEN: usize = 512;
 
 /// Message ids in one control message: 400 of 20 bytes stay below the 16 KiB at which receivers close the stream.
 const MAX_CONTROL_MESSAGES: usize = 400;
-
-/// Bytes of a message id; 160 bits of SHA-256, short for the sake of the control messages.
-const MESSAGE_ID_LEN: usize = 20;
 
 /// Groups that one peer may subscribe to: letters bound a unit to 23 troops and the heads.
 const MAX_TOPICS: usize = 64;
@@ -126,11 +115,15 @@ fn config() -> Result<Config, gossipsub::ConfigBuilderError> {
         .message_id_fn(message_id)
         // A receiver counts the message and what it has read of the next one.
         .max_transmit_size(2 * MAX_BATCH_LEN)
-        .flood_publish(true)
-        .mesh_outbound_min(2)
-        .mesh_n_low(4)
-        .mesh_n(6)
-        .mesh_n_high(12)
+        .flood_publish(FLOOD_PUBLISH)
+        .mesh_outbound_min(MESH_OUTBOUND_MIN)
+        .mesh_n_low(MESH_N_LOW)
+        .mesh_n(MESH_N)
+        .mesh_n_high(MESH_N_HIGH)
+        .gossip_lazy(GOSSIP_LAZY)
+        .gossip_factor(GOSSIP_FACTOR)
+        .prune_backoff(PRUNE_BACKOFF)
+        .duplicate_cache_time(DUPLICATE_CACHE)
         .heartbeat_interval(HEARTBEAT)
         .heartbeat_initial_delay(FIRST_HEARTBEAT)
         .history_length(HISTORY_LEN)

@@ -44,6 +44,7 @@ mod meeting;
 mod names;
 mod peer;
 mod reports;
+pub mod shape;
 mod sync;
 mod task;
 mod translate;
