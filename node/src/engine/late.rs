@@ -72,6 +72,13 @@ impl Late {
         }
     }
 
+    /// Lets go of rows that have been taken out of the store meanwhile.
+    pub(super) fn withdraw(&mut self, group: &GroupId, is_gone: impl Fn(Timestamp, &RecordId) -> bool) {
+        if let Some(collected) = self.groups.get_mut(group) {
+            collected.rows.retain(|(time, id), _| !is_gone(*time, id));
+        }
+    }
+
     /// Returns what is to be shown now: all, once synchronisation is at rest or has taken too long.
     ///
     /// `joined` is when this node was last joined by a member after it had been alone.
@@ -135,6 +142,14 @@ mod tests {
         assert_eq!((times(&army.rows), times(&heads.rows)), (vec![3, 4, 5], vec![1]));
         assert!(army.while_away && ready.fresh.is_empty());
         assert!(late.take(true, NOW, NOW).late.is_empty(), "shown once");
+    }
+
+    #[test]
+    fn what_is_taken_out_of_the_store_before_it_could_be_shown_is_not_shown() {
+        let mut late = late([3, 4, 5]);
+        late.withdraw(&"army".parse().unwrap(), |time, _| time.ms() == 4);
+        late.withdraw(&"heads".parse().unwrap(), |_, _| true);
+        assert_eq!(times(&late.take(true, NOW, NOW).late.first().unwrap().rows), [3, 5]);
     }
 
     #[test]

@@ -369,7 +369,9 @@ impl State {
             SyncInput::Withdrawn { group, names } => {
                 self.sync.withdraw(&group, &names);
                 self.unsent.forget(&group, &names);
-                self.orders.withdraw(&group, |time, id| names.contains(&SyncId::new(time, id)));
+                let is_gone = |time, id: &_| names.contains(&SyncId::new(time, id));
+                self.orders.withdraw(&group, is_gone);
+                self.late.withdraw(&group, is_gone);
                 Vec::new()
             }
             SyncInput::Opened { session, peer, .. } if self.roster.member(&peer).is_none() => {

@@ -68,7 +68,7 @@ impl World {
 
     /// A new roster is in force at a node.
     pub fn on_roster(&mut self, node: usize, roster: &Arc<Roster>) {
-        self.nodes[node].learn_role(roster);
+        self.nodes[node].learn(roster);
         if !self.nodes[node].store.platter.is_full() {
             self.nodes[node].kept = roster.encode();
         }

@@ -38,6 +38,8 @@ pub struct SimNode {
     pub not_changed: Vec<String>,
     /// As its own roster has it, or had it last.
     pub role: Role,
+    /// The highest version of a roster that it has had: a disk that was full may have kept a lower one.
+    pub had_version: u64,
     pub store: SimStore,
     pub shown: Vec<Row>,
     /// Late rows of which it has only been told how many they are.
@@ -64,6 +66,7 @@ impl SimNode {
         Self {
             role: roster.member(&identity.public()).expect("a member").role,
             identity: Identity::from_seed(&identity.seed()),
+            had_version: roster.version(),
             kept: roster.encode(),
             carry: boot.carry,
             quota_bytes: boot.quota_bytes,
@@ -109,13 +112,14 @@ impl SimNode {
     /// Starts the engine on what is stored; what came before is forgotten.
     pub fn start(&mut self, identity: Identity, roster: Arc<Roster>) -> Vec<Effect> {
         let boot = self.boot(&roster);
-        self.learn_role(&roster);
+        self.learn(&roster);
         self.state = State::new(identity, roster, boot);
         self.state.start()
     }
 
-    /// Learns what the member is by a roster, if it is one.
-    pub fn learn_role(&mut self, roster: &Roster) {
+    /// Learns of a roster that is in force now: how new it is, and what the member is by it, if it is one.
+    pub fn learn(&mut self, roster: &Roster) {
+        self.had_version = self.had_version.max(roster.version());
         if let Some(member) = roster.member(&self.identity.public()) {
             self.role = member.role;
         }
