@@ -6,7 +6,8 @@ mod records;
 mod unit;
 
 use std::path::Path;
-use std::time::UNIX_EPOCH;
+use std::thread;
+use std::time::{Duration, UNIX_EPOCH};
 
 use muster::disk::Disk;
 use muster::engine::policy::Permitted;
@@ -16,7 +17,11 @@ use muster_roles::{Roster, Timestamp};
 use unit::{Rank, Unit};
 
 /// Records that take a while to go through: far more than the moment in which the node is told to end.
-const RECORDS: u64 = 5000;
+const RECORDS: u64 = 20_000;
+
+/// When a node with a screen that asks for nothing has begun to go through its store; where it has not, or has done it
+/// all, there is nothing to see, and nothing fails.
+const BEGUN: Duration = Duration::from_millis(350);
 
 #[test]
 fn a_store_that_is_still_being_read_is_closed_in_good_order() {
@@ -28,6 +33,7 @@ fn a_store_that_is_still_being_read_is_closed_in_good_order() {
     let mut node = unit.start("Army1", &[]);
     node.address();
     assert!(!mark.exists(), "the store is open");
+    thread::sleep(BEGUN);
     node.end_input();
     assert!(node.wait_end().success(), "{}", node.transcript());
     assert!(mark.exists());

@@ -49,17 +49,17 @@ const SPACING_MS: u64 = 10;
 
 fn main() {
     if std::env::args().any(|arg| arg == "--bench") {
-        let said = say();
+        let mut unit = Unit::found();
+        let said = say(&mut unit);
         signing(&said);
-        reading(&said);
-        gossip();
+        reading(&unit, &said);
+        gossip(&mut unit);
         index();
     }
 }
 
 /// So many messages to the army.
-fn say() -> Vec<Permitted> {
-    let mut unit = Unit::found();
+fn say(unit: &mut Unit) -> Vec<Permitted> {
     (0..RECORDS as u64).map(|n| unit.post("Army3", "army", START_MS + n * SPACING_MS, TEXT)).collect()
 }
 
@@ -78,8 +78,7 @@ fn signing(said: &[Permitted]) {
     tell("engine.verify", "ed25519", each(&parts, Parts::verify));
 }
 
-fn reading(said: &[Permitted]) {
-    let unit = Unit::found();
+fn reading(unit: &Unit, said: &[Permitted]) {
     let decode = |record: &Permitted| drop(black_box(Frame::decode(record.frame().bytes()).unwrap()));
     tell("engine.decode", "muster", each(said, decode));
     let permit = |record: &Permitted| drop(black_box(permit_record(&unit.roster, record.frame().header()).unwrap()));
@@ -90,12 +89,11 @@ fn reading(said: &[Permitted]) {
 }
 
 /// A gossip message of one record, from its bytes to the batch for the store.
-fn gossip() {
-    let unit = Unit::found();
+fn gossip(unit: &mut Unit) {
     let mut took = Vec::new();
     for _ in 0..SAMPLES {
         let messages: Vec<Vec<u8>> =
-            say().iter().map(|record| encode_batch(&[record.frame().bytes().clone()])).collect();
+            say(unit).iter().map(|record| encode_batch(&[record.frame().bytes().clone()])).collect();
         let mut state = State::new(identity("Army1"), unit.roster.clone(), Boot::default());
         let mut spent = Duration::ZERO;
         for (n, bytes) in (0..).zip(messages) {

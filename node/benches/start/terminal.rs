@@ -15,6 +15,9 @@ use nix::unistd::Pid;
 /// How long anything may take before it is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What a program asks a terminal to know where its cursor is, and what it is told.
+const WHERE: (&[u8], &[u8]) = (b"\x1b[6n", b"\x1b[1;1R");
+
 /// The terminal's size.
 const SIZE: Winsize = Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
 
@@ -42,9 +45,14 @@ impl Chat {
         let (pieces, written) = channel();
         let mut master = File::from(pty.master);
         thread::spawn(move || {
+            let (asked, answer) = WHERE;
             let mut piece = [0; 16 * 1024];
             // Ends with an error once nobody has the other side any more.
             while let Ok(len @ 1..) = master.read(&mut piece) {
+                // It is asked once, at the start, with nothing before it that would fill a piece.
+                if piece[..len].windows(asked.len()).any(|part| part == asked) {
+                    master.write_all(answer).unwrap();
+                }
                 if pieces.send(piece[..len].to_vec()).is_err() {
                     return;
                 }
