@@ -59,8 +59,8 @@ mod on_linux {
         let home = LargeHome::make(count, |said| {
             // The group that the chat opens in.
             if said.group == "heads" {
-                // Up to the colon: what no other message has, and no line break parts.
-                newest = said.text.split_inclusive(':').next().unwrap_or_default().to_owned();
+                // Its number: no other message has it, and between words the cursor may move instead of writing spaces.
+                newest = said.text.split(' ').nth(1).unwrap_or_default().to_owned();
             }
         });
         let mut starts = Vec::new();
