@@ -1,20 +1,35 @@
 //! One unit in one kind of weather.
 
 use std::fmt;
+use std::rc::Rc;
 use std::time::Instant;
 
 use crate::gossip::Topic;
 use crate::measure::{Spread, Traffic};
-use crate::world::{World, unit};
+use crate::unit::Unit;
+use crate::world::World;
 
 /// What all chance comes from.
 pub(crate) const SEED: u64 = 8;
 
 /// Until so many seconds have passed, members meet and their meshes settle.
-const SETTLING_S: u64 = 80;
+const SETTLING_S: u64 = 40;
+
+/// In a small unit it is waited longer, until its signs of life come as evenly as they do in the long run. A large one's are
+/// still the first then, of which there are a little more.
+const SMALL_SETTLING_S: u64 = 300;
+
+/// The most members of a small unit.
+const SMALL: usize = 100;
 
 /// Texts that are said, one a second.
 const TEXTS: u64 = 60;
+
+/// The same in a unit so large that each takes long to simulate.
+const FEW_TEXTS: u64 = 30;
+
+/// The fewest members of such a unit.
+const LARGE: usize = 10_000;
 
 /// In so many seconds everything must be everywhere: as long as it takes until everybody has compared with somebody twice.
 const PATIENCE_S: u64 = 180;
@@ -22,6 +37,7 @@ const PATIENCE_S: u64 = 180;
 /// What was found of one unit.
 pub(crate) struct Trial {
     pub(crate) members: usize,
+    texts: u64,
     pub(crate) lost_per_mille: u32,
     pub(crate) spread: Spread,
     /// What was sent while texts were said.
@@ -31,14 +47,16 @@ pub(crate) struct Trial {
     took_s: f64,
 }
 
-/// Simulates a unit of so many members.
-pub(crate) fn run(members: usize, lost_per_mille: u32) -> Trial {
+/// Simulates a unit.
+pub(crate) fn run(unit: &Rc<Unit>, lost_per_mille: u32) -> Trial {
+    let members = unit.identities.len();
     let began = Instant::now();
-    let mut world = World::new(unit(members), lost_per_mille, SEED);
-    world.pass(SETTLING_S);
+    let mut world = World::new(Rc::clone(unit), lost_per_mille, SEED);
+    world.pass(if members <= SMALL { SMALL_SETTLING_S } else { SETTLING_S });
     let degrees: usize = world.nodes.iter().map(|node| node.gossip.degree(Topic::Group)).sum();
     world.measure.traffic = Traffic::default();
-    for _ in 0..TEXTS {
+    let texts = if members >= LARGE { FEW_TEXTS } else { TEXTS };
+    for _ in 0..texts {
         world.say(0);
         world.pass(1);
     }
@@ -51,6 +69,7 @@ pub(crate) fn run(members: usize, lost_per_mille: u32) -> Trial {
     }
     Trial {
         members,
+        texts,
         lost_per_mille,
         spread: world.measure.spread(),
         traffic,
@@ -65,8 +84,13 @@ impl Trial {
         self.of_a_text(self.traffic.all())
     }
 
+    /// Of these, bytes of gossip messages with texts in them.
+    pub(crate) fn bytes_of_texts(&self) -> f64 {
+        self.of_a_text(self.traffic.texts)
+    }
+
     fn of_a_text(&self, bytes: u64) -> f64 {
-        bytes as f64 / TEXTS as f64 / self.members as f64
+        bytes as f64 / self.texts as f64 / self.members as f64
     }
 }
 

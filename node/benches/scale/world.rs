@@ -5,6 +5,7 @@
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, HashMap};
+use std::rc::Rc;
 
 use fastrand::Rng;
 use muster::engine::draft::Draft;
@@ -98,7 +99,7 @@ impl PartialEq for Planned {
 impl Eq for Planned {}
 
 pub(crate) struct World {
-    pub(crate) unit: Unit,
+    pub(crate) unit: Rc<Unit>,
     pub(crate) nodes: Vec<Node>,
     pub(crate) messages: Vec<Message>,
     /// Every record there is: all nodes share one store, as each engine knows which it has.
@@ -115,7 +116,7 @@ pub(crate) struct World {
 
 impl World {
     /// A unit whose members are about to meet.
-    pub(crate) fn new(unit: Unit, lost_per_mille: u32, seed: u64) -> Self {
+    pub(crate) fn new(unit: Rc<Unit>, lost_per_mille: u32, seed: u64) -> Self {
         let mut chance = Rng::with_seed(seed);
         let links = overlay::connect(unit.identities.len(), &mut chance);
         let node = |(identity, links): (&Identity, _)| Node {

@@ -5,9 +5,9 @@
 //! milliseconds of the unit's time), and whether the node carries every group or only its own. It is read in its one
 //! encoding only and tells nothing that the roster does not tell every member: keys, and no group, place or address.
 //!
-//! A member sends one every `max(30 s, 1 s × members)` and up to a quarter more, and a large unit's spread their first over
-//! that time, so that the whole unit sends no more than one a second however large it is, even where all start at once; a
-//! small one is quick to notice who has come and gone. A beacon older or further
+//! A member sends one every `max(30 s, 1 s × members)` and up to a quarter more, so that the whole unit sends no more than
+//! one a second however large it is, and a small one is quick to notice who has come and gone. The members of a
+//! large one that all start at once spread their first over that time, less 30 s. A beacon older or further
 //! ahead than five minutes counts for nothing, nor does one that is not newer than the last of that member: what was
 //! once sent cannot be sent again. Who sends more often than twice in its time is not passed on.
 
