@@ -59,11 +59,13 @@ const PANELS: [Panel; 4] = [
 
 /// Draws what was found of units in different kinds of weather.
 pub(crate) fn draw(trials: &[Trial]) -> String {
+    let members = |trial: Option<&Trial>| trial.map_or(0, |trial| trial.members);
+    let (least, most) = (members(trials.first()), members(trials.last()));
     let (width, height) = (2.0 * (PLOT.0 + AROUND.0) + 20.0, FIRST.1 + 2.0 * (PLOT.1 + AROUND.1));
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"11\">\n\
          <rect width=\"{width}\" height=\"{height}\" fill=\"white\"/>\n\
-         <text x=\"20\" y=\"24\" font-size=\"14\">A unit of 10 to 10,000 members, simulated: ways of 10 to 50 ms, one text of 200 bytes a second (seed {SEED})</text>\n"
+         <text x=\"20\" y=\"24\" font-size=\"14\">Units of {least} to {most} members, simulated: ways of 10 to 50 ms, one text of 200 bytes a second (seed {SEED})</text>\n"
     );
     let mut losses: Vec<u32> = trials.iter().map(|trial| trial.lost_per_mille).collect();
     losses.sort_unstable();
