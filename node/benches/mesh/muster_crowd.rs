@@ -20,7 +20,7 @@ use crate::unit::{CHIEF, Rank, Unit, poll_until, start_args};
 const GROUP: &str = "army";
 
 /// Connections over which posts go at once, over all nodes: each waits for the commit, and the next commit takes as many.
-const POSTING: usize = 60;
+const POSTING: usize = 240;
 
 /// Connections to one node for posts; it takes 64 in all.
 const POSTING_A_NODE: usize = 40;

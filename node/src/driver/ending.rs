@@ -64,7 +64,8 @@ impl Driver {
             Phase::Running => false,
             Phase::Over => true,
             Phase::Leaving { patient, .. } => {
-                let done = if patient { self.state.is_settled() } else { self.state.is_stored() };
+                let stored = self.state.is_stored() && self.state.is_published();
+                let done = if patient { self.state.is_settled() } else { stored };
                 done && self.saves == 0
             }
         }

@@ -164,6 +164,11 @@ impl Outbox {
         self.queues.values().map(|queue| queue.waiting.len()).sum()
     }
 
+    /// Tells whether gossip has all that it can take now; what nobody listens to waits on.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.queues.values().all(|queue| queue.in_flight.is_empty() && (queue.lonely || queue.waiting.is_empty()))
+    }
+
     #[cfg(test)]
     fn is_empty(&self) -> bool {
         self.queues.values().all(|queue| queue.waiting.is_empty() && queue.in_flight.is_empty())
@@ -243,6 +248,22 @@ mod tests {
         assert_eq!(outbox.next_message(&army()), None);
         outbox.listener(&army());
         assert_eq!(fills(&outbox.next_message(&army()).unwrap()), vec![1, 2, 3]);
+    }
+
+    #[test]
+    fn an_outbox_is_at_rest_when_gossip_has_all_or_nobody_listens() {
+        let mut outbox = Outbox::default();
+        assert!(outbox.is_at_rest());
+        push(&mut outbox, 1, 300);
+        assert!(!outbox.is_at_rest());
+        assert!(outbox.next_message(&army()).is_some());
+        push(&mut outbox, 2, 300);
+        assert!(!outbox.is_at_rest());
+        outbox.answered(&army(), PublishOutcome::Sent);
+        assert!(!outbox.is_at_rest() && outbox.next_message(&army()).is_some());
+        assert!(!outbox.is_at_rest());
+        outbox.answered(&army(), PublishOutcome::NobodyListens);
+        assert!(outbox.is_at_rest());
     }
 
     #[test]

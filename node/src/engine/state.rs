@@ -358,6 +358,12 @@ impl State {
         self.roster.current().count(|_| true)
     }
 
+    /// Tells whether gossip has been given all that is posted and that anybody listens to.
+    #[must_use]
+    pub fn is_published(&self) -> bool {
+        self.outbox.is_at_rest()
+    }
+
     fn appending(&self) -> usize {
         self.appending.iter().map(|batch| batch.left).sum()
     }

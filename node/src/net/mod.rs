@@ -42,6 +42,7 @@ mod joining;
 mod links;
 mod meeting;
 mod names;
+mod pace;
 mod peer;
 mod reports;
 pub mod shape;

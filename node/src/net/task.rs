@@ -15,7 +15,7 @@ use muster_keys::PublicKey;
 use muster_roles::{GroupId, Role, Roster};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::behaviour::Behaviour;
 use super::clock::{Watch, unix_ms};
@@ -25,6 +25,7 @@ use super::joining::Joining;
 use super::links::{Links, Stage};
 use super::meeting::Ask;
 use super::names::{ByName, LookupError};
+use super::pace::Pace;
 use super::peer::{Named, role_key};
 use super::reports::Reports;
 use super::translate::{Happening, translate};
@@ -75,6 +76,7 @@ pub(crate) struct Task {
     pub(super) pending: Pending,
     pub(super) ignored: u64,
     published: Option<Instant>,
+    pace: Pace,
     clock: Watch,
     uplink: Uplink,
 }
@@ -133,6 +135,7 @@ impl Task {
             pending: Pending::default(),
             ignored: 0,
             published: None,
+            pace: Pace::default(),
             clock: Watch::new(unix_ms(), now),
             uplink: start.uplink,
         };
@@ -161,6 +164,11 @@ impl Task {
                 there = self.reports.send_waiting(), if self.reports.is_waiting() => {
                     if !there {
                         break;
+                    }
+                }
+                () = until(self.pace.due()) => {
+                    for (group, outcome) in self.pace.take_due(Instant::now()) {
+                        self.reports.tell(Event::Published { group, outcome });
                     }
                 }
                 Some(looked_up) = self.lookups.join_next() => match looked_up {
@@ -195,7 +203,9 @@ impl Task {
         match command {
             Command::Publish { group, message } => {
                 let outcome = self.publish(&group, message);
-                self.reports.tell(Event::Published { group, outcome });
+                if let Some(outcome) = self.pace.published(&group, outcome, Instant::now()) {
+                    self.reports.tell(Event::Published { group, outcome });
+                }
             }
             Command::Beacon(bytes) => {
                 let topic = self.topics.presence();
@@ -254,6 +264,9 @@ impl Task {
             self.swarm.behaviour_mut().gossip().unsubscribe(&self.topics.topic(group));
         }
         self.joined = wanted;
+        for (group, outcome) in self.pace.retain(|group| self.joined.contains(group)) {
+            self.reports.tell(Event::Published { group, outcome });
+        }
     }
 
     fn on_happening(&mut self, happening: Happening) {
@@ -447,6 +460,14 @@ impl Task {
     /// Returns what a connection to a peer is worth.
     pub(super) fn class(&self, peer: &PeerId) -> Class {
         class(&self.roster, &self.me, peer)
+    }
+}
+
+/// Waits for a moment, or for ever if there is none to wait for.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment.into()).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -30,8 +30,10 @@ impl State {
                 // Gossip may hand it over before it is stored.
                 self.follow(frame);
                 let left_out = self.enqueue(frame);
+                // First on its way, then to the disk: the others have further to go.
+                let published = self.publish(group);
                 let append = self.append(vec![record.into_own()], None);
-                std::iter::once(made).chain(left_out).chain(append).chain(self.publish(group)).collect()
+                std::iter::once(made).chain(left_out).chain(published).chain(append).collect()
             }
             Err(reason) => vec![Effect::Refused { request, reason }],
         }
