@@ -2,13 +2,15 @@
 //!
 //! They stand in place of the network library's own limits, which know neither hosts nor members and keep an entry for every
 //! key that ever came: here a stranger that is one too many is turned away as soon as its key is known, one host's
-//! unfinished handshakes leave room for the others', and nothing is kept of a peer that is gone.
+//! unfinished handshakes leave room for the others', nobody begins them without end (`knocks.rs`), and nothing is kept of a
+//! peer that is gone.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
@@ -19,6 +21,7 @@ use libp2p::swarm::{
 use libp2p::{Multiaddr, PeerId};
 use muster_roles::Roster;
 
+use super::knocks::Knocks;
 use super::links::MAX_STRANGERS;
 use super::peer::role_key;
 use super::shape::MAX_ESTABLISHED;
@@ -48,6 +51,9 @@ pub(crate) enum TurnedAway {
     /// One host has begun too many.
     #[error("too many handshakes under way from one host")]
     HandshakesOfHost,
+    /// A host has begun too many of late, or hosts that nobody knows have.
+    #[error("too many handshakes of late")]
+    TooOften,
     /// The house is full.
     #[error("too many connections")]
     Full,
@@ -67,6 +73,7 @@ pub(crate) struct Doors {
     established: BTreeMap<ConnectionId, Guest>,
     /// Hosts from which members have come, the latest last.
     hosts: VecDeque<IpAddr>,
+    knocks: Knocks,
 }
 
 struct Guest {
@@ -77,7 +84,13 @@ struct Guest {
 impl Doors {
     /// Opens the doors for the members of a roster, and for a few others.
     pub(crate) fn new(roster: Arc<Roster>) -> Self {
-        Self { roster, handshakes: BTreeMap::new(), established: BTreeMap::new(), hosts: VecDeque::new() }
+        Self {
+            roster,
+            handshakes: BTreeMap::new(),
+            established: BTreeMap::new(),
+            hosts: VecDeque::new(),
+            knocks: Knocks::default(),
+        }
     }
 
     /// Puts another roster in force: whoever is in stays, as what it is now.
@@ -88,7 +101,7 @@ impl Doors {
         }
     }
 
-    fn begin(&mut self, id: ConnectionId, from: Option<IpAddr>) -> Result<(), TurnedAway> {
+    fn begin(&mut self, id: ConnectionId, from: Option<IpAddr>, now: Instant) -> Result<(), TurnedAway> {
         let is_known = from.is_some_and(|host| self.hosts.contains(&host));
         let room = if is_known { MAX_HANDSHAKES } else { MAX_HANDSHAKES - RESERVED_HANDSHAKES };
         if self.handshakes.len() >= room {
@@ -96,6 +109,9 @@ impl Doors {
         }
         if self.handshakes.values().filter(|host| **host == from).count() >= MAX_HANDSHAKES_PER_HOST {
             return Err(TurnedAway::HandshakesOfHost);
+        }
+        if !self.knocks.take(from, is_known, now) {
+            return Err(TurnedAway::TooOften);
         }
         self.handshakes.insert(id, from);
         Ok(())
@@ -149,7 +165,7 @@ impl NetworkBehaviour for Doors {
         _: &Multiaddr,
         from: &Multiaddr,
     ) -> Result<(), ConnectionDenied> {
-        self.begin(id, host(from)).map_err(ConnectionDenied::new)
+        self.begin(id, host(from), Instant::now()).map_err(ConnectionDenied::new)
     }
 
     fn handle_established_inbound_connection(
@@ -197,6 +213,8 @@ impl NetworkBehaviour for Doors {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::time::Duration;
+
     use muster_keys::Identity;
     use muster_roles::{Timestamp, found};
 
@@ -222,33 +240,46 @@ mod tests {
     #[test]
     fn one_host_s_unfinished_handshakes_leave_room_for_the_others() {
         let (mut doors, _) = doors();
-        let begun = (0..1000).filter(|n| doors.begin(id(*n), from(1)).is_ok()).count();
+        let now = Instant::now();
+        let begun = (0..1000).filter(|n| doors.begin(id(*n), from(1), now).is_ok()).count();
         assert_eq!(begun, MAX_HANDSHAKES_PER_HOST);
-        assert_eq!(doors.begin(id(1001), from(1)), Err(TurnedAway::HandshakesOfHost));
-        doors.begin(id(1002), from(2)).unwrap();
+        assert_eq!(doors.begin(id(1001), from(1), now), Err(TurnedAway::HandshakesOfHost));
+        doors.begin(id(1002), from(2), now).unwrap();
         // One that has come to nothing makes room.
         doors.leave(id(0));
-        doors.begin(id(1003), from(1)).unwrap();
+        let later = now + Duration::from_secs(1);
+        doors.begin(id(1003), from(1), later).unwrap();
+        // But not for ever new ones.
+        doors.leave(id(1003));
+        let begun = (2000..3000).filter(|n| {
+            let begun = doors.begin(id(*n), from(1), later).is_ok();
+            doors.leave(id(*n));
+            begun
+        });
+        assert_eq!(begun.count(), 3, "four a second");
+        assert_eq!(doors.begin(id(3000), from(1), later), Err(TurnedAway::TooOften));
     }
 
     #[test]
     fn unfinished_handshakes_are_bounded_however_many_hosts_there_are() {
         let (mut doors, _) = doors();
         let begun = (0..=u8::MAX).flat_map(|host| (0..4).map(move |nth| (host, nth)));
-        let begun = begun.filter(|(host, nth)| doors.begin(id(usize::from(*host) * 4 + nth), from(*host)).is_ok());
+        let now = Instant::now();
+        let begun = begun.filter(|(host, nth)| doors.begin(id(usize::from(*host) * 4 + nth), from(*host), now).is_ok());
         assert_eq!(begun.count(), MAX_HANDSHAKES - RESERVED_HANDSHAKES);
     }
 
     #[test]
     fn a_host_from_which_a_member_has_come_finds_the_door_free_whoever_else_stands_there() {
         let (mut doors, chief) = doors();
+        let now = Instant::now();
         doors.enter(id(0), chief, from(200));
         doors.leave(id(0));
         for n in 1..1000 {
-            let _turned_away = doors.begin(id(n), from(u8::try_from(n % 100).unwrap()));
+            let _turned_away = doors.begin(id(n), from(u8::try_from(n % 100).unwrap()), now);
         }
-        assert_eq!(doors.begin(id(1000), from(201)), Err(TurnedAway::Handshakes));
-        doors.begin(id(1001), from(200)).unwrap();
+        assert_eq!(doors.begin(id(1000), from(201), now), Err(TurnedAway::Handshakes));
+        doors.begin(id(1001), from(200), now).unwrap();
     }
 
     #[test]
@@ -281,9 +312,12 @@ mod tests {
     #[test]
     fn nothing_is_kept_of_who_is_gone() {
         let (mut doors, _) = doors();
+        let start = Instant::now();
         for n in 0..1000 {
             let peer = PeerId::random();
-            doors.begin(id(n), from(1)).unwrap();
+            // At the pace of a host from which nobody has come.
+            let now = start + Duration::from_millis(250) * u32::try_from(n).unwrap();
+            doors.begin(id(n), from(1), now).unwrap();
             doors.admit(id(n), peer, false).unwrap();
             doors.enter(id(n), peer, from(1));
             doors.leave(id(n));

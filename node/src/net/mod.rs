@@ -39,6 +39,7 @@ mod hearing;
 mod hello;
 mod joiner;
 mod joining;
+mod knocks;
 mod links;
 mod meeting;
 mod names;
