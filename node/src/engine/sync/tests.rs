@@ -1,8 +1,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod floors;
+mod properties;
+
 use muster_keys::Identity;
-use negentropy::NegentropyStorageBase;
-use proptest::prelude::*;
 
 use super::*;
 use crate::engine::wire::{Rank, RecordId};
@@ -186,92 +187,6 @@ fn what_gossip_has_lost_is_looked_for_again_when_it_is_old_enough() {
     assert_eq!(sync.tick(UnixMillis(NOW.0 + REPAIR_MS), 0), [SyncEffect::Open(peer)]);
 }
 
-/// The same node, which has dropped everything older than this.
-fn keeping_since(sync: Sync, ms: u64) -> Sync {
-    keeping(sync, Floors::at(Timestamp::from_ms(ms)))
-}
-
-/// The same node, which keeps no more than this.
-fn keeping(mut sync: Sync, floors: Floors) -> Sync {
-    sync.set_floors(|_| floors);
-    sync.dropped(&floors, |_| false);
-    sync
-}
-
-/// Floors at these times, the lowest rank's first.
-fn floors(ms: [u64; 5]) -> Floors {
-    let mut floors = Floors::NONE;
-    Rank::ALL.into_iter().zip(ms).for_each(|(rank, ms)| floors.set(rank, Timestamp::from_ms(ms)));
-    floors
-}
-
-#[test]
-fn what_one_side_had_to_drop_is_neither_asked_for_nor_offered_again() {
-    let all: Vec<SyncId> = (0..1000).map(|n| name(NOW.0 - 100_000 + n * 10, n)).collect();
-    let floor = NOW.0 - 95_000;
-    let short = || keeping_since(node(all.clone()), floor);
-    assert_eq!(play(&mut short(), &mut node(all.clone())), (vec![], 2), "the side that dropped leads");
-    let mut leader = node(all.clone());
-    let mut follower = short();
-    assert_eq!(play(&mut leader, &mut follower), (vec![], 4), "one round trip more to learn of it");
-    assert!(follower.due.is_empty(), "it is not told that it lacks anything");
-    let shorter = || keeping_since(node(all.clone()), floor + 2000);
-    assert_eq!(play(&mut short(), &mut shorter()), (vec![], 4));
-    assert_eq!(play(&mut shorter(), &mut short()), (vec![], 2));
-    assert_eq!(play(&mut node(all.clone()), &mut keeping_since(node([]), NOW.0)), (vec![], 2), "nothing is left");
-}
-
-#[test]
-fn who_keeps_less_still_gets_what_is_newer() {
-    let all: Vec<SyncId> = (0..1000).map(|n| name(NOW.0 - 100_000 + n * 10, n)).collect();
-    let mut short = keeping_since(node(all.iter().copied().take(600)), NOW.0 - 95_000);
-    let (wanted, _) = play(&mut short, &mut node(all.clone()));
-    assert_eq!(wanted.len(), 400);
-    let mut full = node(all.iter().copied().filter(|name| name.time().ms() % 20 == 0));
-    let (wanted, _) = play(&mut full, &mut keeping_since(node(all), NOW.0 - 95_000));
-    assert_eq!(wanted.len(), 250, "of what the other side still has");
-}
-
-#[test]
-fn a_floor_that_does_not_rise_ends_the_session() {
-    for from in [0, NOW.0 - RETENTION_MS] {
-        let mut sync = node([]);
-        sync.connected.insert(key(2), LONG_AGO);
-        sync.opened(SessionId(1), key(2), true, &key(1), (NOW, NOW), &Unsent::default());
-        let since = Frame::Since { group: army(), from: Floors::at(Timestamp::from_ms(from)) };
-        assert_eq!(sync.frame(SessionId(1), &since.encode()), [SyncEffect::Close(SessionId(1))]);
-    }
-}
-
-#[test]
-fn a_floor_that_rises_for_one_rank_and_sinks_for_another_ends_the_session() {
-    let mut sync = keeping_since(node([]), NOW.0 - 5000);
-    sync.connected.insert(key(2), LONG_AGO);
-    sync.opened(SessionId(1), key(2), true, &key(1), (NOW, NOW), &Unsent::default());
-    let from = floors([4000, 6000, 5000, 5000, 5000].map(|ago| NOW.0 - ago));
-    let since = Frame::Since { group: army(), from };
-    assert_eq!(sync.frame(SessionId(1), &since.encode()), [SyncEffect::Close(SessionId(1))]);
-}
-
-#[test]
-fn what_one_side_dropped_of_one_rank_is_still_compared_of_the_others() {
-    let ranked_at = |rank, ago| ranked(rank, NOW.0 - ago, ago);
-    let all = Rank::ALL.into_iter().flat_map(|rank| [80_000, 40_000].map(|ago| ranked_at(rank, ago)));
-    let full = || node(all.clone());
-    // Nothing is left of what is routine, and half of what is priority; the urgent has not come yet.
-    let floors = floors([3000, 3000, 60_000, RETENTION_MS, RETENTION_MS].map(|ago| NOW.0 - ago));
-    let small = || keeping(node(all.clone().filter(|name| name.rank() < Rank::Immediate)), floors);
-    let lacking = [(Rank::Flash, 40_000), (Rank::Flash, 80_000), (Rank::Immediate, 40_000), (Rank::Immediate, 80_000)]
-        .map(|(rank, ago)| ranked_at(rank, ago));
-    assert_eq!(play(&mut small(), &mut full()).0, lacking, "the newest of the most urgent first");
-    let (mut leader, mut follower) = (full(), small());
-    assert!(play(&mut leader, &mut follower).0.is_empty());
-    assert_eq!(follower.due, [key(1)], "it lacks what is urgent, and nothing else");
-    let mut follower = keeping(full(), floors);
-    assert_eq!(play(&mut full(), &mut follower), (vec![], 4), "one round trip more to learn of the floors");
-    assert!(follower.due.is_empty());
-}
-
 #[test]
 fn carriers_in_step_settle_three_groups_with_one_round_trip_of_two_kib() {
     let groups = ["navy", "airforce", "army"].map(|group| group.parse::<GroupId>().unwrap());
@@ -303,38 +218,6 @@ fn carriers_in_step_settle_three_groups_with_one_round_trip_of_two_kib() {
     assert_eq!(ended, [SyncEffect::Close(SessionId(1))]);
     assert_eq!(frames, 6);
     assert!(bytes <= 2048, "{bytes} bytes");
-}
-
-#[test]
-fn what_lies_beyond_a_floor_that_rises_meanwhile_is_asked_for_no_more() {
-    let all: Vec<SyncId> = (0..1000).map(|n| name(NOW.0 - 100_000 + n, n)).collect();
-    let (mut leader, mut follower) = (node([]), node(all.clone()));
-    let (one, two) = (SessionId(1), SessionId(2));
-    leader.connected.insert(key(2), LONG_AGO);
-    follower.opened(two, key(1), false, &key(2), (NOW, NOW), &Unsent::default());
-    let mut effects = leader.opened(one, key(2), true, &key(1), (NOW, NOW), &Unsent::default());
-    let mut wanted = BTreeSet::new();
-    while let Some(effect) = effects.pop() {
-        let SyncEffect::Send(_, frame) = effect else { continue };
-        for answer in follower.frame(two, &frame) {
-            match answer {
-                SyncEffect::Send(_, frame) => effects.extend(leader.frame(one, &frame)),
-                SyncEffect::Load(_, _, names) => {
-                    wanted.extend(names);
-                    // The first answer fills the quota: no more than the newest hundred fit.
-                    leader.set_floors(|_| Floors::at(all[900].time()));
-                }
-                _ => {}
-            }
-        }
-    }
-    // What was on its way is stored, and the rest is not asked for.
-    assert_eq!(wanted.len(), MAX_WANTED * 4);
-    for _ in 0..4 {
-        leader.frame(one, &Frame::Records { group: army(), records: vec![vec![7]], last: true }.encode());
-        effects.extend(leader.brought(one, 1, true));
-    }
-    assert_eq!(effects, [SyncEffect::Close(one)]);
 }
 
 #[test]
@@ -572,132 +455,5 @@ fn records_are_cut_into_frames_within_their_bound() {
         }
         assert_eq!((carried, lasts), (count, 1));
         assert!(matches!(frames.last(), Some(Frame::Records { last: true, .. })));
-    }
-}
-
-/// The names that reconciliation sees, in its order.
-fn compared(index: &Index) -> Vec<SyncId> {
-    let window = index.window(&Floors::NONE, Timestamp::from_u64(u64::MAX));
-    let mut names = Vec::new();
-    window
-        .iterate(0, window.size().unwrap(), &mut |item, _| {
-            names.push(SyncId::from_bytes(*item.id.as_bytes()));
-            Ok(true)
-        })
-        .unwrap();
-    names
-}
-
-#[test]
-fn names_that_come_newest_first_are_all_there_and_in_order() {
-    let names: Vec<SyncId> = (0..10_000).map(|n| name(NOW.0 - 20_000 + n, n)).collect();
-    let mut index = Index::default();
-    index.extend(names.iter().copied().step_by(2));
-    for late in names.rchunks(100) {
-        index.extend(late.iter().rev().copied());
-    }
-    assert_eq!(index.len(), names.len());
-    index.settle();
-    assert_eq!(compared(&index), names);
-}
-
-fn any_floors() -> impl Strategy<Value = Floors> {
-    prop_oneof![proptest::array::uniform5(any::<u32>()), any::<u32>().prop_map(|ms| [ms; 5])]
-        .prop_map(|ms| floors(ms.map(u64::from)))
-}
-
-fn frames() -> impl Strategy<Value = Frame> {
-    let bytes = || proptest::collection::vec(any::<u8>(), 0..300);
-    prop_oneof![
-        (any_floors(), any::<u64>(), bytes()).prop_map(|(from, to, round)| Frame::Compare {
-            group: army(),
-            from,
-            to: Timestamp::from_u64(to),
-            round
-        }),
-        bytes().prop_map(|round| Frame::Compared { group: army(), round }),
-        proptest::collection::vec(any::<[u8; 32]>(), 0..MAX_WANTED).prop_map(|names| Frame::Want {
-            group: army(),
-            names: names.into_iter().map(SyncId::from_bytes).collect()
-        }),
-        (proptest::collection::vec(bytes(), 0..20), any::<bool>()).prop_map(|(records, last)| Frame::Records {
-            group: army(),
-            records,
-            last
-        }),
-        any_floors().prop_map(|from| Frame::Since { group: army(), from }),
-        Just(Frame::Behind),
-    ]
-}
-
-proptest! {
-    #[test]
-    fn any_frame_comes_back_as_it_went(frame in frames()) {
-        prop_assert_eq!(Frame::decode(&frame.encode()), Ok(frame));
-    }
-
-    #[test]
-    fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-        drop(Frame::decode(&bytes));
-    }
-
-    #[test]
-    fn a_hostile_round_never_panics(round in proptest::collection::vec(any::<u8>(), 0..400), leads in any::<bool>()) {
-        let mut sync = node((0..100).map(|n| name(NOW.0 - 10_000 - n, n)));
-        sync.connected.insert(key(2), LONG_AGO);
-        sync.opened(SessionId(1), key(2), leads, &key(1), (NOW, NOW), &Unsent::default());
-        let round = [&[0x61][..], &round].concat();
-        let frame = if leads {
-            Frame::Compared { group: army(), round }
-        } else {
-            Frame::Compare { group: army(), from: Floors::NONE, to: Timestamp::from_u64(u64::MAX), round }
-        };
-        drop(sync.frame(SessionId(1), &frame.encode()));
-    }
-
-    #[test]
-    fn whatever_either_side_has_dropped_the_leader_asks_for_just_what_both_keep_and_it_lacks(
-        records in proptest::collection::vec((0_usize..5, 0_u64..40, any::<[bool; 2]>()), 0..80),
-        dropped in proptest::array::uniform2(proptest::array::uniform5(0_u64..45)),
-    ) {
-        let all = records.iter().zip(0..).map(|((rank, at, held), n)| (ranked(Rank::ALL[*rank], NOW.0 - 100_000 + at * 1000, n), *held));
-        let [here, there] = dropped.map(|times| floors(times.map(|at| NOW.0 - 100_000 + at * 1000)));
-        let side = |which: usize, floors| keeping(node(all.clone().filter(|(_, held)| held[which]).map(|(name, _)| name)), floors);
-        let (mut leader, mut follower) = (side(0, here), side(1, there));
-        let (wanted, _) = play(&mut leader, &mut follower);
-        let both = here.max(there);
-        let lacking: BTreeSet<SyncId> = all.clone()
-            .filter(|(name, held)| both.keep_name(name) && *held == [false, true]).map(|(name, _)| name).collect();
-        prop_assert_eq!(wanted.len(), lacking.len());
-        prop_assert_eq!(wanted.into_iter().collect::<BTreeSet<_>>(), lacking);
-        let is_behind = all.clone().any(|(name, held)| both.keep_name(&name) && held == [true, false]);
-        prop_assert_eq!(!follower.due.is_empty(), is_behind);
-        leader.sessions.clear();
-        follower.sessions.clear();
-        let (wanted, frames) = play(&mut leader, &mut follower);
-        prop_assert!(wanted.is_empty(), "nothing is asked for twice");
-        prop_assert!(is_behind || frames <= 4, "{frames} frames");
-    }
-
-    #[test]
-    fn an_index_is_sorted_and_holds_each_name_once(batches in proptest::collection::vec(
-        (proptest::collection::vec((0_u64..50, 0_u64..4), 0..20), any::<bool>()), 0..8,
-    )) {
-        let mut index = Index::default();
-        let mut model = BTreeSet::new();
-        for (batch, settles) in batches {
-            let names: Vec<SyncId> = batch.into_iter().map(|(ms, n)| name(ms, n)).collect();
-            model.extend(names.iter().copied());
-            index.extend(names);
-            prop_assert_eq!(index.len(), model.len());
-            prop_assert!(model.iter().all(|name| index.contains(name)));
-            if settles {
-                index.settle();
-                prop_assert_eq!(compared(&index), model.iter().copied().collect::<Vec<_>>());
-            }
-        }
-        index.prune(Timestamp::from_ms(25));
-        model.retain(|name| name.time() >= Timestamp::from_ms(25));
-        prop_assert_eq!(index.len(), model.len());
     }
 }
