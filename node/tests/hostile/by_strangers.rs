@@ -7,16 +7,14 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
-use libp2p::Multiaddr;
-use libp2p::multiaddr::Protocol;
 use muster::engine::hello::{Request, Response};
 use muster_roles::{JoinNonce, Joining};
-use tokio::net::{TcpSocket, TcpStream};
 
 use super::attack::{Attack, Word};
 use super::by_members::drip;
 use super::claim::Claim;
 use super::field::{Target, stranger};
+use crate::raw::passage::{connect, socket};
 use crate::raw::{HELLO, Raw, hello};
 
 /// Connections that an attacker holds open at a time, without a word.
@@ -44,19 +42,6 @@ pub(crate) const SLOW_STRANGERS: Attack = attack("one byte at a time: strangers"
 
 const fn attack(name: &'static str, run: fn(Arc<Target>, Word) -> BoxFuture<'static, Vec<Claim>>) -> Attack {
     Attack { name, by: "stranger", run, at_least: Duration::ZERO }
-}
-
-fn socket(address: &Multiaddr) -> std::net::SocketAddrV4 {
-    match (address.iter().next(), address.iter().nth(1)) {
-        (Some(Protocol::Ip4(ip)), Some(Protocol::Tcp(port))) => std::net::SocketAddrV4::new(ip, port),
-        _ => panic!("not a TCP address: {address}"),
-    }
-}
-
-async fn connect(from: Ipv4Addr, to: std::net::SocketAddrV4) -> std::io::Result<TcpStream> {
-    let socket = TcpSocket::new_v4()?;
-    socket.bind((from, 0).into())?;
-    socket.connect(to.into()).await
 }
 
 /// Tries to come in as a member from an address of its own; tells whether that came about in time.

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 pub(crate) mod gossip;
+pub(crate) mod passage;
 pub(crate) mod sync;
 pub(crate) mod tap;
 
@@ -17,7 +18,6 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{AsyncReadExt, AsyncWriteExt, FutureExt, StreamExt};
-use libp2p::core::transport::PortUse;
 use libp2p::identity::Keypair;
 use libp2p::swarm::SwarmEvent;
 use libp2p::swarm::dial_opts::DialOpts;
@@ -70,6 +70,9 @@ impl Manner {
     }
 }
 
+/// How often a dial is tried again.
+const REDIALS: u32 = 3;
+
 /// What there is to know of the client's connections.
 #[derive(Clone, Debug, Default)]
 struct State {
@@ -102,15 +105,16 @@ impl Raw {
 
     /// Connects to a node, with manners of its own.
     pub(crate) async fn connect_with(identity: &Identity, node: &Multiaddr, manner: Manner) -> Self {
-        let mut raw = Self::start(identity, None, PortUse::New, node, manner);
+        let mut raw = Self::start(identity, None, REDIALS, node, manner);
         raw.wait("a connection", |state| state.peer.is_some()).await;
         raw
     }
 
     /// Tries to connect to a node from an address of loopback; nothing where the node does not want it.
     pub(crate) async fn try_from(identity: &Identity, from: Ipv4Addr, node: &Multiaddr) -> Option<Self> {
-        let listen = format!("/ip4/{from}/tcp/0").parse().unwrap();
-        let mut raw = Self::start(identity, Some(listen), PortUse::Reuse, node, Manner::default());
+        let (begins, way) = passage::open(from, node).await;
+        let mut raw = Self::start(identity, None, 0, &begins, Manner::default());
+        raw.tasks.push(way);
         raw.wait("an outcome", |state| state.peer.is_some() || state.failed.is_some()).await;
         let connected = raw.state.borrow().peer.is_some();
         connected.then_some(raw)
@@ -119,13 +123,13 @@ impl Raw {
     /// Listens on loopback, connected to a node besides.
     pub(crate) async fn between(identity: &Identity, node: &Multiaddr, manner: Manner) -> Self {
         let listen = "/ip4/127.0.0.1/tcp/0".parse().unwrap();
-        let mut raw = Self::start(identity, Some(listen), PortUse::New, node, manner);
+        let mut raw = Self::start(identity, Some(listen), REDIALS, node, manner);
         raw.wait("both ends", |state| state.peer.is_some() && state.listening.is_some()).await;
         raw
     }
 
-    /// Starts a client that dials at once from a new port, or, as soon as it listens, from the address that it listens on.
-    fn start(identity: &Identity, listen: Option<Multiaddr>, port: PortUse, node: &Multiaddr, manner: Manner) -> Self {
+    /// Starts a client that dials at once from a new port, and as often again where that comes to nothing.
+    fn start(identity: &Identity, listen: Option<Multiaddr>, redials: u32, node: &Multiaddr, manner: Manner) -> Self {
         let heard = Heard::default();
         let mut swarm = swarm(identity, &heard);
         let mut control = swarm.behaviour().new_control();
@@ -142,7 +146,7 @@ impl Raw {
         if let Some(address) = listen {
             swarm.listen_on(address).unwrap();
         }
-        tasks.push(tokio::spawn(live(swarm, port, node.clone(), tell)));
+        tasks.push(tokio::spawn(live(swarm, redials, node.clone(), tell)));
         Self { control, state, heard, tasks }
     }
 
@@ -256,23 +260,17 @@ fn swarm(identity: &Identity, heard: &Heard) -> Swarm<Behaviour> {
         .build()
 }
 
-/// Keeps the connections alive and tells how they are; a dial from a new port is tried again, as a node's would be.
-async fn live(mut swarm: Swarm<Behaviour>, port: PortUse, node: Multiaddr, state: watch::Sender<State>) {
+/// Keeps the connections alive and tells how they are; a dial is tried again, as a node's would be.
+async fn live(mut swarm: Swarm<Behaviour>, mut redials: u32, node: Multiaddr, state: watch::Sender<State>) {
     let dial = |swarm: &mut Swarm<Behaviour>| {
-        let opts = DialOpts::unknown_peer_id().address(node.clone());
-        swarm.dial(if port == PortUse::New { opts.allocate_new_port().build() } else { opts.build() }).unwrap();
+        let opts = DialOpts::unknown_peer_id().address(node.clone()).allocate_new_port();
+        swarm.dial(opts.build()).unwrap();
     };
-    if port == PortUse::New {
-        dial(&mut swarm);
-    }
-    let mut redials = if port == PortUse::New { 3 } else { 0 };
+    dial(&mut swarm);
     loop {
         match swarm.select_next_some().await {
             SwarmEvent::NewListenAddr { address, .. } => {
                 state.send_modify(|state| state.listening = Some(address));
-                if port == PortUse::Reuse {
-                    dial(&mut swarm);
-                }
             }
             SwarmEvent::ConnectionEstablished { peer_id, endpoint, .. } if endpoint.is_dialer() => {
                 state.send_modify(|state| {
