@@ -188,7 +188,7 @@ impl Importer<'_> {
             return Err(ImportError::OtherUnit { found: bundle.unit() });
         }
         let present = Clock::new(roster.issued().max(disk.newest()?)).present(now);
-        let judge = Judge { roster, present, now };
+        let judge = Judge::new(roster, present, now);
         let mut import = Import {
             disk,
             judge,

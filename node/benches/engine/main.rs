@@ -22,12 +22,13 @@ use muster::engine::policy::{Permitted, permit_record};
 use muster::engine::store::{Fate, Stored};
 use muster::engine::sync::SyncId;
 use muster::engine::time::UnixMillis;
-use muster::engine::verify::Verified;
+use muster::engine::verify::{Roots, Verified};
 use muster::engine::wire::{Frame, RecordId, encode_batch};
 use muster::engine::{Boot, State};
 use muster_roles::Timestamp;
 use records::{START_MS, Unit, group, identity};
 use serde_bytes::{ByteArray, ByteBuf};
+use sha2::{Digest, Sha256};
 
 /// Records in a row.
 const RECORDS: usize = 1000;
@@ -73,7 +74,10 @@ fn signing(said: &[Permitted]) {
     };
     tell("engine.post", "muster", each(said, post));
     let roster = Unit::found().roster;
-    let check = |record: &Permitted| drop(black_box(Verified::check(record.frame().clone(), roster.unit()).unwrap()));
+    let mut roots = Roots::default();
+    let check = |record: &Permitted| {
+        drop(black_box(Verified::check(record.frame().clone(), roster.unit(), &mut roots).unwrap()));
+    };
     tell("engine.verify", "muster", each(said, check));
     tell("engine.verify", "ed25519", each(&parts, Parts::verify));
 }
@@ -149,8 +153,10 @@ struct Parts {
 
 impl Parts {
     fn of(frame: &Frame) -> Self {
-        let record: (u64, ByteBuf, ByteArray<64>) = serde_cbor::from_slice(frame.bytes()).unwrap();
-        let message = [b"muster record 2", record.1.as_slice()].concat();
+        let record: (u64, ByteBuf, ByteArray<64>, u64, ByteBuf) = serde_cbor::from_slice(frame.bytes()).unwrap();
+        // Signed alone, so that what is signed is the payload's digest.
+        assert!(record.4.is_empty());
+        let message = [b"muster record 3".as_slice(), &Sha256::digest(&record.1)].concat();
         Self { author: *frame.header().author.as_bytes(), message, signature: record.2.into_array() }
     }
 

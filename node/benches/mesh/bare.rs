@@ -166,6 +166,7 @@ fn config(validation: ValidationMode) -> gossipsub::Config {
         .history_length(shape::HISTORY_LEN)
         .history_gossip(shape::HISTORY_GOSSIP)
         .max_control_messages_sent(400)
+        .idontwant_message_size_threshold(shape::DECLINED_LEN)
         .build()
         .unwrap()
 }

@@ -66,8 +66,8 @@ impl Crowd for BareCrowd {
         all
     }
 
-    fn heard(&mut self) -> Vec<usize> {
-        self.nodes.iter_mut().map(|node| node.state()[2]).collect()
+    fn heard(&mut self, node: usize) -> usize {
+        self.nodes[node].state()[2]
     }
 
     fn nodes(&self) -> usize {

@@ -20,8 +20,8 @@ pub(crate) trait Crowd {
     /// Has each of these nodes say that many texts, at so many a second in all; returns when each was said.
     fn say(&mut self, authors: &[usize], texts: usize, a_second: f64) -> Vec<Said>;
 
-    /// Returns how many texts of others each node has; Muster's are stored and shown.
-    fn heard(&mut self) -> Vec<usize>;
+    /// Returns how many texts of others a node has; Muster's are stored and shown.
+    fn heard(&mut self, node: usize) -> usize;
 
     /// Returns how many nodes there are.
     fn nodes(&self) -> usize;
@@ -61,16 +61,26 @@ pub(crate) fn now_us() -> u64 {
     u64::try_from(UNIX_EPOCH.elapsed().unwrap().as_micros()).unwrap()
 }
 
+/// Returns how many texts of others each node has.
+pub(crate) fn heard(crowd: &mut dyn Crowd) -> Vec<usize> {
+    (0..crowd.nodes()).map(|node| crowd.heard(node)).collect()
+}
+
 /// Waits until every node has heard so many more texts than before; returns how many are lacking at the deadline.
+///
+/// Who has all is asked no more: on the processors of the mesh, questions are a load of their own.
 pub(crate) fn wait_heard(crowd: &mut dyn Crowd, before: &[usize], more: &[usize], deadline: Instant) -> usize {
+    let due = |node: usize| before[node] + more[node];
+    let mut waited_for: Vec<usize> = (0..crowd.nodes()).collect();
     loop {
-        let heard = crowd.heard();
-        let lacking: usize = heard
-            .iter()
-            .zip(before.iter().zip(more))
-            .map(|(now, (before, more))| (before + more).saturating_sub(*now))
-            .sum();
-        if lacking == 0 || Instant::now() >= deadline {
+        let is_over = Instant::now() >= deadline;
+        let mut lacking = 0;
+        waited_for.retain(|node| {
+            let lacks = due(*node).saturating_sub(crowd.heard(*node));
+            lacking += lacks;
+            lacks > 0
+        });
+        if lacking == 0 || is_over {
             return lacking;
         }
         thread::sleep(GLANCE);
@@ -88,7 +98,7 @@ pub(crate) fn warm_up(crowd: &mut dyn Crowd) {
     let everyone: Vec<usize> = (0..nodes).collect();
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let before = crowd.heard();
+        let before = heard(crowd);
         let said = crowd.say(&everyone, 1, nodes as f64);
         if wait_heard(crowd, &before, &due(&said, nodes), Instant::now() + Duration::from_secs(2)) == 0 {
             return;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::crowd::{Crowd, due, wait_heard, warm_up};
+use crate::crowd::{Crowd, due, heard, wait_heard, warm_up};
 use crate::figure::{self, figure};
 use crate::memory::resident_kib;
 use crate::muster_crowd::MusterCrowd;
@@ -28,7 +28,7 @@ pub(crate) fn report(highest: f64) {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, and positive")]
     let each = (rate * lasts_s) as usize / NODES;
     let everyone: Vec<usize> = (0..NODES).collect();
-    let (processes, before) = (crowd.processes(), crowd.heard());
+    let (processes, before) = (crowd.processes(), heard(&mut crowd));
     let (over, peak_kib) = (AtomicBool::new(false), AtomicU64::new(0));
     thread::scope(|scope| {
         scope.spawn(|| {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use crate::crowd::{Crowd, Heard, PATIENCE, Said, due, wait_heard};
+use crate::crowd::{Crowd, Heard, PATIENCE, Said, due, heard, wait_heard};
 use crate::figure::{self, figure};
 
 /// Texts a second, over all authors, who take turns.
@@ -29,7 +29,7 @@ pub(crate) fn many() -> Scene {
 /// All take turns to say something, and every text must be everywhere in the end.
 pub(crate) fn talk(crowd: &mut dyn Crowd, scene: Scene) -> Vec<Said> {
     let everyone: Vec<usize> = (0..scene.nodes).collect();
-    let before = crowd.heard();
+    let before = heard(crowd);
     let said = crowd.say(&everyone, scene.texts / scene.nodes, A_SECOND);
     let lacking = wait_heard(crowd, &before, &due(&said, scene.nodes), Instant::now() + PATIENCE);
     assert_eq!(lacking, 0, "texts that have not come everywhere");

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::crowd::{Crowd, due, now_us, wait_heard, warm_up};
+use crate::crowd::{Crowd, due, heard, now_us, wait_heard, warm_up};
 use crate::figure::{self, figure};
 
 /// Nodes of the mesh, all connected.
@@ -23,11 +23,11 @@ const FIRST: f64 = 500.0;
 /// The highest rate that is tried.
 const HIGHEST: f64 = 16_000.0;
 
-/// Trials between the last rate that was kept up with and the first that was not.
-const BISECTIONS: usize = 3;
+/// What is tried besides, as parts of the best rate.
+const AROUND: [f64; 3] = [0.75, 1.25, 1.5];
 
-/// A rate is kept up with where the texts are everywhere in hardly more time than it took to say them.
-const KEPT_UP: f64 = 0.85;
+/// By so much more must be reached for a still higher rate to be tried.
+const GAIN: f64 = 1.05;
 
 /// How long texts may take after the last was said; what is not there then is lost.
 const LOST_AFTER: Duration = Duration::from_secs(10);
@@ -45,28 +45,28 @@ pub(crate) fn report_rates(crowd: &mut dyn Crowd, whose: &str, is_metered: bool)
     ten
 }
 
-/// Doubles the rate until it is not kept up with, then looks between; returns the highest rate that was reached.
+/// Doubles the rate until that gains next to nothing, then looks around the best; returns the highest rate that was reached.
+///
+/// More than is reached may be asked for: texts that wait for one another travel together and cost less.
 fn search(mut attempt: impl FnMut(f64) -> Option<f64>) -> f64 {
-    let (mut kept, mut broken, mut best) = (0.0, HIGHEST, 0.0_f64);
-    let mut rate = FIRST;
-    while rate < HIGHEST {
+    let mut reach = |rate: f64| {
         let reached = attempt(rate);
         println!("  {rate:.0} a second: {}", reached.map_or("texts lost".to_owned(), |rate| format!("{rate:.0}")));
-        best = best.max(reached.unwrap_or(0.0));
-        if reached.is_some_and(|reached| reached >= KEPT_UP * rate) {
-            kept = rate;
-            rate *= 2.0;
-        } else {
-            broken = rate;
+        reached.unwrap_or(0.0)
+    };
+    let (mut best, mut best_at, mut rate) = (0.0_f64, FIRST, FIRST);
+    while rate <= HIGHEST {
+        let (reached, before) = (reach(rate), best);
+        if reached > best {
+            (best, best_at) = (reached, rate);
+        }
+        if reached < GAIN * before {
             break;
         }
+        rate *= 2.0;
     }
-    for _ in 0..if figure::quick() { 0 } else { BISECTIONS } {
-        let rate = f64::midpoint(kept, broken);
-        let reached = attempt(rate);
-        println!("  {rate:.0} a second: {}", reached.map_or("texts lost".to_owned(), |rate| format!("{rate:.0}")));
-        best = best.max(reached.unwrap_or(0.0));
-        if reached.is_some_and(|reached| reached >= KEPT_UP * rate) { kept = rate } else { broken = rate }
+    if !figure::quick() {
+        best = AROUND.map(|factor| reach(factor * best_at)).into_iter().fold(best, f64::max);
     }
     best
 }
@@ -103,7 +103,7 @@ impl Trials<'_> {
             let from = authors.iter().filter_map(|author| self.used[*author].map(allowed)).max();
             std::thread::sleep(from.map_or(Duration::ZERO, |from| from.saturating_duration_since(Instant::now())));
         }
-        let before = self.crowd.heard();
+        let before = heard(self.crowd);
         let said = self.crowd.say(authors, texts, rate);
         for author in authors {
             self.used[*author] = Some((Instant::now(), texts));

@@ -14,6 +14,7 @@ use muster::engine::wire::Frame;
 use muster_keys::KeyFile;
 use muster_roles::{Roster, Timestamp};
 use serde_bytes::{ByteArray, ByteBuf};
+use sha2::{Digest, Sha256};
 
 use crate::figure::{self, figure};
 use crate::records;
@@ -98,8 +99,10 @@ struct Signed {
 
 impl Signed {
     fn of(frame: &Frame) -> Self {
-        let record: (u64, ByteBuf, ByteArray<64>) = serde_cbor::from_slice(frame.bytes()).unwrap();
-        let message = [b"muster record 2", record.1.as_slice()].concat();
+        let record: (u64, ByteBuf, ByteArray<64>, u64, ByteBuf) = serde_cbor::from_slice(frame.bytes()).unwrap();
+        // Signed alone, so that what is signed is the payload's digest.
+        assert!(record.4.is_empty());
+        let message = [b"muster record 3".as_slice(), &Sha256::digest(&record.1)].concat();
         Self { author: *frame.header().author.as_bytes(), message, signature: record.2.into_array() }
     }
 

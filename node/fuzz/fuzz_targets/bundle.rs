@@ -14,7 +14,7 @@ static ROSTER: LazyLock<Roster> = LazyLock::new(ground::roster);
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(reader) = BundleReader::new(Cursor::new(bytes)) else { return };
-    let mut judge = Judge { roster: ROSTER.clone(), present: now(), now: UnixMillis(now().ms()) };
+    let mut judge = Judge::new(ROSTER.clone(), now(), UnixMillis(now().ms()));
     for found in reader {
         match found.expect("bytes in memory are readable") {
             Found::Document(document) => drop(judge.document(&document)),

@@ -19,7 +19,7 @@ use super::{Disk, DiskError, META, OUTBOX, OpenError, RECORDS, SEQS};
 const CACHE_BYTES: usize = 32 * 1024 * 1024;
 
 /// The layout of the tables and the form of the records; a file with another number is refused.
-const SCHEMA_VERSION: u64 = 3;
+const SCHEMA_VERSION: u64 = 4;
 
 /// Where the schema's version stands in [`META`].
 const SCHEMA_KEY: &str = "schema";

@@ -293,7 +293,7 @@ impl Driver {
                 Effect::Show(row) => self.show(row),
                 Effect::ShowLate(late) => self.show_late(late),
                 Effect::Made { request, group, time, id } => self.posts.made(request, group, time, id.into()),
-                Effect::Progress { group, changes } => self.on_progress(&group, changes),
+                Effect::Progress { group, changes } => self.on_progress(&group, &changes),
                 Effect::Order(order) => self.tell(crate::control::Event::Order(order.into())),
                 Effect::Sent { group, records } => self.on_sent(group, records).await?,
                 Effect::Refused { request, reason } => self.posts.refused(request, reason.into()),

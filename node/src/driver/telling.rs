@@ -38,17 +38,18 @@ impl Driver {
         group: GroupId,
         records: Vec<(Timestamp, RecordId)>,
     ) -> Result<(), RunError> {
-        let ids: Vec<MessageId> = records.iter().map(|(_, id)| (*id).into()).collect();
-        self.tell_delivery(&group, ids);
+        let come = |id| {
+            (MessageId::from(id), self.state.progress(&group, &id).as_ref().map_or(Delivery::Sent, Delivery::from))
+        };
+        let come: Vec<(MessageId, Delivery)> = records.iter().map(|(_, id)| come(*id)).collect();
+        self.tell_delivery(&group, come);
         self.write(Job::Sent { group, records }).await
     }
 
     /// Tells how far messages that somebody has have come by now.
-    fn tell_delivery(&mut self, group: &GroupId, ids: Vec<MessageId>) {
+    fn tell_delivery(&mut self, group: &GroupId, come: Vec<(MessageId, Delivery)>) {
         let mut alike: Vec<(Delivery, Vec<MessageId>)> = Vec::new();
-        for id in ids {
-            let progress = self.state.progress(group, &id.into());
-            let delivery = progress.as_ref().map_or(Delivery::Sent, Delivery::from);
+        for (id, delivery) in come {
             self.posts.came(id, &delivery);
             match alike.iter_mut().find(|(other, _)| *other == delivery) {
                 Some((_, ids)) => ids.push(id),
@@ -61,8 +62,9 @@ impl Driver {
     }
 
     /// Messages of this member have come further.
-    pub(super) fn on_progress(&mut self, group: &GroupId, changes: Vec<(RecordId, Progress)>) {
-        self.tell_delivery(group, changes.into_iter().map(|(id, _)| id.into()).collect());
+    pub(super) fn on_progress(&mut self, group: &GroupId, changes: &[(RecordId, Progress)]) {
+        let come = changes.iter().map(|(id, progress)| ((*id).into(), progress.into()));
+        self.tell_delivery(group, come.collect());
     }
 
     pub(super) fn show_profile(&mut self) {

@@ -103,36 +103,38 @@ impl Deliveries {
         }
     }
 
-    /// A member confirms runs of this member's messages; returns those of which that was not known.
+    /// A member confirms runs of this member's messages; returns those of which that was not known, and how far they have come.
     pub(super) fn confirm(
         &mut self,
         group: &GroupId,
         member: &PublicKey,
         runs: impl IntoIterator<Item = Run>,
-    ) -> Vec<RecordId> {
+        name_of: impl Fn(&PublicKey) -> Option<MemberName>,
+    ) -> Vec<(RecordId, Progress)> {
         let Some(own) = self.groups.get_mut(group) else { return Vec::new() };
         let mut changed = Vec::new();
         for run in runs {
             for own in own.range_mut(run.first..=run.last).map(|(_, own)| own) {
                 if own.readers.binary_search(member).is_ok_and(|place| own.confirmed.insert(place)) {
-                    changed.push(own.id);
+                    changed.push((own.id, own.progress(&name_of)));
                 }
             }
         }
         changed
     }
 
-    /// Messages have been handed to members; returns those whose state that changes.
+    /// Messages have been handed to members; returns those that have come further by that, and how far.
     pub(super) fn handed<'a>(
         &mut self,
         group: &GroupId,
         names: impl IntoIterator<Item = &'a SyncId>,
         to: &BTreeSet<PublicKey>,
-    ) -> Vec<RecordId> {
+        name_of: impl Fn(&PublicKey) -> Option<MemberName>,
+    ) -> Vec<(RecordId, Progress)> {
         let Some(own) = self.groups.get_mut(group) else { return Vec::new() };
         let names: BTreeSet<&SyncId> = names.into_iter().collect();
         let handed = own.values_mut().rev().filter(|own| names.contains(&own.name));
-        handed.filter_map(|own| own.hand(to).then_some(own.id)).collect()
+        handed.filter_map(|own| own.hand(to).then(|| (own.id, own.progress(&name_of)))).collect()
     }
 
     /// Tells how far a message has come that has been handed to somebody.
@@ -154,7 +156,7 @@ mod tests {
     use muster_roles::{Member, Precedence, Role, Timestamp, UnitId};
 
     use super::*;
-    use crate::engine::verify::Verified;
+    use crate::engine::verify::{Unsigned, Verified};
     use crate::engine::wire::{Header, Kind};
 
     fn army() -> GroupId {
@@ -180,7 +182,8 @@ mod tests {
             sheet_version: 1,
             epoch: 1,
         };
-        Verified::sign(&identity, &header, &[0; 24], &[0; 80]).unwrap().frame().clone()
+        let unsigned = Unsigned::new(&header, &[0; 24], &[0; 80]);
+        Verified::sign(&identity, &[unsigned]).unwrap().remove(0).frame().clone()
     }
 
     fn following(kind: Kind, readers: impl IntoIterator<Item = u8>) -> (Deliveries, RecordId, SyncId) {
@@ -190,16 +193,35 @@ mod tests {
         (deliveries, frame.id(), SyncId::new(frame.header().time, &frame.id()))
     }
 
+    fn name_of(key: &PublicKey) -> Option<MemberName> {
+        (2..60).map(member).find(|member| member.key == *key).map(|member| member.name)
+    }
+
     fn progress(deliveries: &Deliveries, id: &RecordId) -> Progress {
-        let name_of = |key: &PublicKey| (2..60).map(member).find(|member| member.key == *key).map(|member| member.name);
         deliveries.progress(&army(), id, name_of).unwrap()
+    }
+
+    /// Hands a message to a member, or to nobody; returns what is told of that, which must agree with what is found later.
+    fn hand(deliveries: &mut Deliveries, name: &SyncId, to: Option<u8>) -> Vec<RecordId> {
+        let to: BTreeSet<PublicKey> = to.map(|seed| member(seed).key).into_iter().collect();
+        let changed = deliveries.handed(&army(), [name], &to, name_of);
+        ids(deliveries, changed)
+    }
+
+    fn ids(deliveries: &Deliveries, changed: Vec<(RecordId, Progress)>) -> Vec<RecordId> {
+        let id = |(id, told)| {
+            assert_eq!(told, progress(deliveries, &id));
+            id
+        };
+        changed.into_iter().map(id).collect()
     }
 
     #[test]
     fn readers_that_confirm_a_message_are_counted_once_and_nobody_else_is() {
         let (mut deliveries, id, _) = following(Kind::Text, [2, 3]);
         let confirm = |deliveries: &mut Deliveries, seed, first, last| {
-            deliveries.confirm(&army(), &member(seed).key, [Run { first, last }])
+            let changed = deliveries.confirm(&army(), &member(seed).key, [Run { first, last }], name_of);
+            ids(deliveries, changed)
         };
         assert_eq!(progress(&deliveries, &id), Progress::Delivered { to: 0, of: 2 });
         assert_eq!(confirm(&mut deliveries, 2, 1, 4), [], "another message");
@@ -212,19 +234,19 @@ mod tests {
     #[test]
     fn what_only_those_have_who_cannot_read_it_is_carried() {
         let (mut deliveries, id, name) = following(Kind::Text, [2, 3]);
-        assert_eq!(deliveries.handed(&army(), [&name], &[member(8).key].into()), [id]);
+        assert_eq!(hand(&mut deliveries, &name, Some(8)), [id]);
         assert_eq!(progress(&deliveries, &id), Progress::Carried { by: vec![member(8).name] });
-        assert_eq!(deliveries.handed(&army(), [&name], &[member(8).key].into()), []);
-        assert_eq!(deliveries.handed(&army(), [&name], &[member(2).key].into()), [id]);
+        assert_eq!(hand(&mut deliveries, &name, Some(8)), []);
+        assert_eq!(hand(&mut deliveries, &name, Some(2)), [id]);
         assert_eq!(progress(&deliveries, &id), Progress::Delivered { to: 0, of: 2 });
     }
 
     #[test]
     fn what_nobody_is_to_confirm_is_sent_when_it_was_handed_to_anybody() {
         let (mut deliveries, id, name) = following(Kind::Text, []);
-        assert_eq!(deliveries.handed(&army(), [&name], &BTreeSet::new()), []);
-        assert_eq!(deliveries.handed(&army(), [&name], &[member(8).key].into()), [id]);
-        assert_eq!(deliveries.handed(&army(), [&name], &[member(9).key].into()), [], "told once");
+        assert_eq!(hand(&mut deliveries, &name, None), []);
+        assert_eq!(hand(&mut deliveries, &name, Some(8)), [id]);
+        assert_eq!(hand(&mut deliveries, &name, Some(9)), [], "told once");
         assert_eq!(progress(&deliveries, &id), Progress::Sent);
     }
 
@@ -232,10 +254,10 @@ mod tests {
     fn of_many_carriers_the_first_are_kept_and_a_reader_is_not_lost_among_them() {
         let (mut deliveries, id, name) = following(Kind::Text, [2]);
         for seed in 3..=u8::MAX {
-            deliveries.handed(&army(), [&name], &[member(seed).key].into());
+            hand(&mut deliveries, &name, Some(seed));
         }
         assert_eq!(deliveries.groups.get(&army()).unwrap().get(&5).unwrap().carriers.len(), MAX_CARRIERS);
-        assert_eq!(deliveries.handed(&army(), [&name], &[member(2).key].into()), [id]);
+        assert_eq!(hand(&mut deliveries, &name, Some(2)), [id]);
         assert_eq!(progress(&deliveries, &id), Progress::Delivered { to: 0, of: 1 });
     }
 

@@ -106,6 +106,11 @@ impl Outbox {
         (!records.is_empty()).then(|| encode_batch(&records))
     }
 
+    /// Tells whether a message of a group has been handed out and not answered for.
+    pub(super) fn is_under_way(&self, group: &GroupId) -> bool {
+        self.queues.get(group).is_some_and(|queue| !queue.in_flight.is_empty())
+    }
+
     /// Learns how the last message of a group went, and returns the names of its records; what nobody heard waits
     /// again, in its old order.
     pub(super) fn answered(&mut self, group: &GroupId, outcome: PublishOutcome) -> Vec<SyncId> {

@@ -11,7 +11,7 @@ use super::bundle::{Counts, Found, Kind as Item};
 use super::confirmed::Run;
 use super::policy::permit_record;
 use super::runs::Runs;
-use super::verify::{Verified, VerifyError};
+use super::verify::{Roots, Verified, VerifyError};
 use super::wire::{Frame, Header, Kind, RecordId};
 
 /// Faults and holes that are named; of more, only how many there are is told.
@@ -159,6 +159,7 @@ type Key = (GroupId, PublicKey, bool);
 pub struct Prover {
     documents: Vec<Vec<u8>>,
     roster: Option<Roster>,
+    roots: Roots,
     counts: BTreeMap<Key, (MemberName, u64, Runs)>,
     seen: u64,
     written: Option<Counts>,
@@ -200,7 +201,7 @@ impl Prover {
             self.fault(None, Flaw::UnknownRoster);
             return None;
         };
-        match judge(&frame, roster) {
+        match judge(&frame, roster, &mut self.roots) {
             Ok(name) => {
                 self.count(&frame, name);
                 Some(frame)
@@ -278,8 +279,8 @@ impl Prover {
 }
 
 /// Checks a record's signature and its author's right; returns the author's name.
-fn judge(frame: &Frame, roster: &Roster) -> Result<MemberName, Flaw> {
-    let record = Verified::check(frame.clone(), roster.unit()).map_err(|error| match error {
+fn judge(frame: &Frame, roster: &Roster, roots: &mut Roots) -> Result<MemberName, Flaw> {
+    let record = Verified::check(frame.clone(), roster.unit(), roots).map_err(|error| match error {
         VerifyError::OtherUnit => Flaw::OtherUnit,
         VerifyError::BadSignature => Flaw::BadSignature,
     })?;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use muster_keys::{Identity, PublicKey};
 use muster_roles::{GroupId, Keyring, Roster, Timestamp};
 
+use self::post::Post;
 use super::carried::Carried;
 use super::change::Changes;
 use super::delivery::Deliveries;
@@ -33,6 +34,7 @@ use super::store::{CARRY_QUOTA_BYTES, Stored};
 use super::sync::{SessionId, Sync, SyncEffect, SyncId};
 use super::time::{Clock, UnitTime, UnixMillis};
 use super::unsent::Unsent;
+use super::verify::Roots;
 use super::view::{Reader, Row, Unreadable};
 use super::wire::RecordId;
 
@@ -123,6 +125,11 @@ pub struct State {
     meeting: BTreeMap<PublicKey, usize>,
     /// Where the records that are being stored came from, in the order in which the store answers for them.
     appending: VecDeque<Batch>,
+    /// Of these, the batches of this member's own making.
+    own_appending: usize,
+    /// Posts that wait for those to be stored: fewer than are made at once.
+    posts: Vec<Post>,
+    roots: Roots,
     store_failed: bool,
 }
 
@@ -131,6 +138,8 @@ pub struct State {
 struct Batch {
     left: usize,
     new: usize,
+    /// Whether this member has just made them.
+    is_own: bool,
     /// The session that brought them, and whether they end an answer in it.
     session: Option<(SessionId, bool)>,
 }
@@ -180,6 +189,9 @@ impl State {
             joined: UnixMillis(0),
             meeting: BTreeMap::new(),
             appending: VecDeque::new(),
+            own_appending: 0,
+            posts: Vec::new(),
+            roots: Roots::default(),
             store_failed: false,
         };
         boot.waiting.iter().for_each(|stored| state.wait_on(stored));
@@ -214,7 +226,7 @@ impl State {
 
     fn take_in(&mut self, input: Input, now: UnixMillis) -> Vec<Effect> {
         match input {
-            Input::Post { request, group, draft, nonce } => self.on_post(request, &group, &draft, &nonce, now),
+            Input::Post { request, group, draft, nonce } => self.on_post(Post { request, group, draft, nonce }, now),
             Input::Gossip { handle, group, bytes } => self.on_gossip(handle, &group, &bytes, now),
             Input::Beacon { handle, bytes } => {
                 let (verdict, heard) = self.beacons.judge(&bytes, &self.roster, &self.me, now);
@@ -222,7 +234,7 @@ impl State {
                 [Effect::Verdict { handle, verdict }].into_iter().chain(heard).collect()
             }
             Input::Committed { records } => self.on_committed(&records, now),
-            Input::CommitFailed { records } => self.on_commit_failed(&records),
+            Input::CommitFailed { records } => self.on_commit_failed(&records, now),
             Input::Shed { before } => {
                 self.carried.raise(before);
                 self.sync.set_floors(|group| self.carried.floors(group));
@@ -344,13 +356,13 @@ impl State {
     /// Tells whether everything posted has been stored, and somebody has it.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.appending.is_empty() && self.unsent.is_empty()
+        self.is_stored() && self.unsent.is_empty()
     }
 
     /// Tells whether everything posted has been stored.
     #[must_use]
     pub fn is_stored(&self) -> bool {
-        self.appending.is_empty()
+        self.appending.is_empty() && self.posts.is_empty()
     }
 
     /// Counts the members.

@@ -23,6 +23,9 @@ impl Printable {
     /// Strips what a terminal or a reader's eye could be deceived by; line breaks and tabs become spaces.
     #[must_use]
     pub fn new(text: &str) -> Self {
+        if text.bytes().all(is_plain) {
+            return Self(text.to_owned());
+        }
         let keep = |c: char| match c {
             '\n' | '\t' => Some(' '),
             c if c.is_control() || is_deceptive(c) => None,
@@ -67,6 +70,9 @@ impl Text {
     /// Strips what a terminal or a reader's eye could be deceived by; tabs become spaces.
     #[must_use]
     pub fn new(text: &str) -> Self {
+        if text.bytes().all(|byte| byte == b'\n' || is_plain(byte)) {
+            return Self(text.to_owned());
+        }
         let lines: Vec<String> = text.split('\n').map(|line| Printable::new(line).0).collect();
         Self(lines.join("\n"))
     }
@@ -104,6 +110,11 @@ impl From<Text> for String {
     fn from(text: Text) -> Self {
         text.0
     }
+}
+
+/// Tells letters, digits and signs of ASCII and the space, with which nobody is deceived: most texts are made of nothing else.
+fn is_plain(byte: u8) -> bool {
+    byte == b' ' || byte.is_ascii_graphic()
 }
 
 /// Tells characters that reorder or hide text: bidi controls (UAX #9), line and paragraph separators, tags, the BOM.

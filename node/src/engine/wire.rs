@@ -7,12 +7,15 @@ use muster_keys::{PublicKey, Signature};
 use muster_roles::{Act, GroupId, Precedence, Timestamp, UnitId};
 use serde::Serialize;
 use serde_bytes::{ByteArray, Bytes};
+use sha2::{Digest, Sha256};
 
 use super::strict::{Strict, StrictError};
 
 mod id;
+mod tree;
 
 pub use id::{Rank, RecordId};
+pub(crate) use tree::{MAX_TOGETHER, Path, plant};
 
 /// A record is at most this many bytes: 4 KiB of text, its padding and about 300 bytes around it, with room to grow.
 pub const MAX_RECORD_LEN: usize = 8 * 1024;
@@ -23,11 +26,12 @@ pub const MAX_BATCH_LEN: usize = 32 * 1024;
 /// A gossip message holds at most this many records: the smallest record is over 200 bytes.
 pub const MAX_BATCH_RECORDS: usize = 128;
 
-/// The version that stands first in every record. In the first one records had no precedence, and held bare text.
-const RECORD_VERSION: u64 = 2;
+/// The version that stands first in every record. In the first one records had no precedence, and held bare text; in the second,
+/// each was signed by itself.
+const RECORD_VERSION: u64 = 3;
 
 /// Keeps a record's signature from standing for anything else that is signed with a role key.
-const SIGNING_DOMAIN: &[u8] = b"muster record 2";
+const SIGNING_DOMAIN: &[u8] = b"muster record 3";
 
 /// What kind of thing a record says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,12 +195,12 @@ const HEADER_FIELDS: u8 = 10;
 /// What a list of [`HEADER_FIELDS`] begins with.
 const HEADER_LIST: u8 = 0x80 | HEADER_FIELDS;
 
-/// The record's fields in wire order.
+/// The record's fields in wire order: version, payload, signature, and the way to what is signed: its turns and digests.
 #[derive(Serialize)]
-struct RecordFields<'a>(u64, &'a Bytes, ByteArray<64>);
+struct RecordFields<'a>(u64, &'a Bytes, ByteArray<64>, u64, &'a Bytes);
 
 /// Fields of a record.
-const RECORD_FIELDS: u64 = 3;
+const RECORD_FIELDS: u64 = 5;
 
 /// Why bytes are not a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -235,15 +239,31 @@ impl From<StrictError> for DecodeError {
     }
 }
 
+/// What an author has signed, or is said to have: the root over one record or several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Root {
+    author: PublicKey,
+    digest: [u8; 32],
+    signature: Signature,
+}
+
+impl Root {
+    /// Tells whether the author did sign it.
+    pub(crate) fn is_signed(&self) -> bool {
+        self.author.verify(&signed_bytes(&self.digest), &self.signature).is_ok()
+    }
+}
+
 /// A well-formed record whose signature nobody has checked yet.
 #[derive(Clone, Debug)]
 pub struct Frame {
     bytes: Arc<[u8]>,
-    payload: Range<usize>,
     header_fields: Range<usize>,
     body: Range<usize>,
     nonce: [u8; 24],
     signature: Signature,
+    root: [u8; 32],
+    is_alone: bool,
     id: RecordId,
     header: Header,
 }
@@ -260,6 +280,7 @@ impl Frame {
         let mut record = Strict::new(bytes);
         record.list_of(RECORD_FIELDS)?;
         let (version, payload, signature) = (record.number()?, record.bytes_at()?, record.array()?);
+        let (turns, siblings) = (record.number()?, record.bytes()?);
         record.finish()?;
         if version != RECORD_VERSION {
             return Err(DecodeError::UnknownVersion);
@@ -272,15 +293,17 @@ impl Frame {
         let (nonce, body) = (fields.array()?, fields.bytes_at()?);
         fields.finish()?;
         let header = Header::from_fields(header)?;
-        let signed = bytes.get(payload.clone()).unwrap_or_default();
+        let digest = digest(bytes.get(payload).unwrap_or_default());
+        let root = tree::climb(digest, turns, siblings).ok_or(DecodeError::BadField)?;
         Ok(Self {
-            id: RecordId::of(signed, header.rank()),
+            id: RecordId::of(digest, header.rank()),
             bytes: bytes.into(),
-            payload,
             header_fields,
             body,
             nonce,
             signature: Signature::from_bytes(signature),
+            root,
+            is_alone: siblings.is_empty(),
             header,
         })
     }
@@ -319,10 +342,14 @@ impl Frame {
         self.bytes.get(self.body.clone()).unwrap_or_default()
     }
 
-    /// Tells whether the author signed exactly this payload.
-    pub(crate) fn signature_holds(&self) -> bool {
-        let payload = self.bytes.get(self.payload.clone()).unwrap_or_default();
-        self.header.author.verify(&signed_bytes(payload), &self.signature).is_ok()
+    /// Returns what its author is said to have signed.
+    pub(crate) fn root(&self) -> Root {
+        Root { author: self.header.author, digest: self.root, signature: self.signature }
+    }
+
+    /// Tells whether it was signed alone, so that no other record has the same root.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.is_alone
     }
 }
 
@@ -361,14 +388,25 @@ pub(crate) fn encode_payload(header: &Header, nonce: &[u8; 24], body: &[u8]) -> 
     ))
 }
 
-/// Returns what a record's signature is over.
-pub(crate) fn signed_bytes(payload: &[u8]) -> Vec<u8> {
-    [SIGNING_DOMAIN, payload].concat()
+/// Returns a payload's digest, which is a leaf of the tree that it is signed in, and but for its rank the record's id.
+pub(crate) fn digest(payload: &[u8]) -> [u8; 32] {
+    Sha256::digest(payload).into()
 }
 
-/// Encodes a record from its payload and signature.
-pub(crate) fn encode_record(payload: &[u8], signature: &Signature) -> Vec<u8> {
-    encode(&RecordFields(RECORD_VERSION, Bytes::new(payload), ByteArray::new(*signature.as_bytes())))
+/// Returns what the signature of records is over: the root of the tree of their payloads' digests.
+pub(crate) fn signed_bytes(root: &[u8; 32]) -> Vec<u8> {
+    [SIGNING_DOMAIN, root].concat()
+}
+
+/// Encodes a record from its payload, the signature over the root of its tree, and its way there.
+pub(crate) fn encode_record(payload: &[u8], signature: &Signature, path: &Path) -> Vec<u8> {
+    encode(&RecordFields(
+        RECORD_VERSION,
+        Bytes::new(payload),
+        ByteArray::new(*signature.as_bytes()),
+        path.turns,
+        Bytes::new(&path.siblings),
+    ))
 }
 
 /// Decodes a gossip message: one to [`MAX_BATCH_RECORDS`] records.

@@ -13,8 +13,8 @@ use muster_roles::{GroupId, UnitId};
 use sha2::{Digest, Sha256};
 
 use super::shape::{
-    DUPLICATE_CACHE, FIRST_HEARTBEAT, FLOOD_PUBLISH, GOSSIP_FACTOR, GOSSIP_LAZY, HEARTBEAT, HISTORY_GOSSIP,
-    HISTORY_LEN, MESH_N, MESH_N_HIGH, MESH_N_LOW, MESH_OUTBOUND_MIN, MESSAGE_ID_LEN, PRUNE_BACKOFF,
+    DECLINED_LEN, DUPLICATE_CACHE, FIRST_HEARTBEAT, FLOOD_PUBLISH, GOSSIP_FACTOR, GOSSIP_LAZY, HEARTBEAT,
+    HISTORY_GOSSIP, HISTORY_LEN, MESH_N, MESH_N_HIGH, MESH_N_LOW, MESH_OUTBOUND_MIN, MESSAGE_ID_LEN, PRUNE_BACKOFF,
 };
 use crate::engine::io::{GossipHandle, PublishOutcome, Verdict};
 use crate::engine::wire::MAX_BATCH_LEN;
@@ -130,6 +130,7 @@ fn config() -> Result<Config, gossipsub::ConfigBuilderError> {
         .history_gossip(HISTORY_GOSSIP)
         .connection_handler_queue_len(PEER_QUEUE_LEN)
         .max_control_messages_sent(MAX_CONTROL_MESSAGES)
+        .idontwant_message_size_threshold(DECLINED_LEN)
         .build()
 }
 

@@ -9,12 +9,16 @@ use std::time::{Duration, Instant};
 use muster_roles::GroupId;
 
 use crate::engine::io::PublishOutcome;
+use crate::engine::wire::MAX_BATCH_LEN;
 
 /// What lies between two messages of a busy group: less than anybody notices, and at a thousand records a second twenty of them.
 const GAP: Duration = Duration::from_millis(20);
 
 /// A group is busy when its last message is no older than this; people are not so quick.
 const BUSY: Duration = GAP.saturating_mul(2);
+
+/// A message of so many bytes is as good as full: the next one has no reason to wait.
+const FULL: usize = MAX_BATCH_LEN / 4 * 3;
 
 /// When each group's messages went, and what has not been told of them.
 #[derive(Debug, Default)]
@@ -36,12 +40,13 @@ impl Pace {
         &mut self,
         group: &GroupId,
         outcome: PublishOutcome,
+        len: usize,
         now: Instant,
     ) -> Option<PublishOutcome> {
         let new = Group { last: now, held: None };
         let Some(before) = self.groups.insert(group.clone(), new) else { return Some(outcome) };
         let is_busy = now.saturating_duration_since(before.last) < BUSY;
-        if !is_busy || outcome != PublishOutcome::Sent {
+        if !is_busy || len >= FULL || outcome != PublishOutcome::Sent {
             return Some(outcome);
         }
         self.groups.insert(group.clone(), Group { last: now, held: Some((now + GAP, outcome)) });
@@ -82,23 +87,33 @@ mod tests {
     fn a_lone_message_is_told_at_once_and_those_that_follow_closely_at_the_pace() {
         let (mut pace, start) = (Pace::default(), Instant::now());
         let after = |ms| start + Duration::from_millis(ms);
-        assert_eq!(pace.published(&army(), PublishOutcome::Sent, start), Some(PublishOutcome::Sent));
-        assert_eq!(pace.published(&army(), PublishOutcome::Sent, after(1)), None);
+        assert_eq!(pace.published(&army(), PublishOutcome::Sent, 300, start), Some(PublishOutcome::Sent));
+        assert_eq!(pace.published(&army(), PublishOutcome::Sent, 300, after(1)), None);
         assert_eq!(pace.due(), Some(after(1) + GAP));
         assert!(pace.take_due(after(20)).is_empty());
         assert_eq!(pace.take_due(after(21)), [(army(), PublishOutcome::Sent)]);
         assert_eq!(pace.due(), None);
         // A steady stream stays at the pace.
-        assert_eq!(pace.published(&army(), PublishOutcome::Sent, after(22)), None);
+        assert_eq!(pace.published(&army(), PublishOutcome::Sent, 300, after(22)), None);
         assert_eq!(pace.take_due(after(42)), [(army(), PublishOutcome::Sent)]);
-        assert_eq!(pace.published(&army(), PublishOutcome::Sent, after(100)), Some(PublishOutcome::Sent));
+        assert_eq!(pace.published(&army(), PublishOutcome::Sent, 300, after(100)), Some(PublishOutcome::Sent));
+    }
+
+    #[test]
+    fn what_follows_a_full_message_waits_for_nothing() {
+        let (mut pace, start) = (Pace::default(), Instant::now());
+        for ms in 0..5 {
+            let now = start + Duration::from_millis(ms);
+            assert_eq!(pace.published(&army(), PublishOutcome::Sent, FULL, now), Some(PublishOutcome::Sent));
+        }
+        assert_eq!(pace.published(&army(), PublishOutcome::Sent, FULL - 1, start + Duration::from_millis(5)), None);
     }
 
     #[test]
     fn groups_do_not_wait_for_one_another() {
         let (mut pace, start) = (Pace::default(), Instant::now());
         for group in [army(), GroupId::heads()] {
-            assert!(pace.published(&group, PublishOutcome::Sent, start).is_some());
+            assert!(pace.published(&group, PublishOutcome::Sent, 300, start).is_some());
         }
     }
 
@@ -106,15 +121,15 @@ mod tests {
     fn that_nobody_listens_or_something_was_lost_is_told_at_once() {
         let (mut pace, start) = (Pace::default(), Instant::now());
         for outcome in [PublishOutcome::Sent, PublishOutcome::NobodyListens, PublishOutcome::Dropped] {
-            assert_eq!(pace.published(&army(), outcome, start), Some(outcome));
+            assert_eq!(pace.published(&army(), outcome, 300, start), Some(outcome));
         }
     }
 
     #[test]
     fn what_is_held_of_a_group_is_told_when_the_group_goes() {
         let (mut pace, start) = (Pace::default(), Instant::now());
-        assert!(pace.published(&army(), PublishOutcome::Sent, start).is_some());
-        assert!(pace.published(&army(), PublishOutcome::Sent, start).is_none());
+        assert!(pace.published(&army(), PublishOutcome::Sent, 300, start).is_some());
+        assert!(pace.published(&army(), PublishOutcome::Sent, 300, start).is_none());
         assert!(pace.retain(|group| *group == army()).is_empty());
         assert_eq!(pace.retain(|_| false), [(army(), PublishOutcome::Sent)]);
         assert_eq!(pace.due(), None);

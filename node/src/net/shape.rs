@@ -34,6 +34,10 @@ pub const MESH_OUTBOUND_MIN: usize = 2;
 /// at once.
 pub const FLOOD_PUBLISH: bool = true;
 
+/// Messages of at least so many bytes are declined (IDONTWANT) of those who may be about to bring them too. It takes a message of
+/// its own for each of them, which costs as much as a copy that is no longer than this.
+pub const DECLINED_LEN: usize = 16 * 1024;
+
 /// How often gossipsub tends its mesh.
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
 

@@ -202,8 +202,9 @@ impl Task {
     fn on_command(&mut self, command: Command) {
         match command {
             Command::Publish { group, message } => {
+                let len = message.len();
                 let outcome = self.publish(&group, message);
-                if let Some(outcome) = self.pace.published(&group, outcome, Instant::now()) {
+                if let Some(outcome) = self.pace.published(&group, outcome, len, Instant::now()) {
                     self.reports.tell(Event::Published { group, outcome });
                 }
             }

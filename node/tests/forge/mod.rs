@@ -4,6 +4,7 @@ use muster_keys::Identity;
 use muster_roles::{GroupId, Roster, Timestamp};
 use serde::Serialize;
 use serde_bytes::{ByteArray, Bytes};
+use sha2::{Digest, Sha256};
 
 /// The payload's fields, as the format lists them.
 #[derive(Serialize)]
@@ -41,8 +42,9 @@ impl Forged<'_> {
             ByteArray::new([7; 24]),
             Bytes::new(&[0x5a; 80]),
         ));
-        let signature = self.signer.sign(&[b"muster record 2", payload.as_slice()].concat());
-        cbor(&(2_u64, Bytes::new(&payload), ByteArray::new(*signature.as_bytes())))
+        let root: [u8; 32] = Sha256::digest(&payload).into();
+        let signature = self.signer.sign(&[b"muster record 3", root.as_slice()].concat());
+        cbor(&(3_u64, Bytes::new(&payload), ByteArray::new(*signature.as_bytes()), 0_u64, Bytes::new(&[])))
     }
 
     /// The record as a gossip message.

@@ -28,6 +28,7 @@ mod presence;
 mod receipts;
 mod store;
 mod storm;
+mod together;
 mod world;
 
 use std::sync::Arc;

@@ -71,12 +71,12 @@ fn a_store_of_a_newer_or_an_older_muster_is_refused_and_left_as_it_is() {
         drop(database);
         Disk::open(&place.path).unwrap_err()
     };
-    let newer = opened_with(4);
-    assert!(matches!(newer, OpenError::NewerSchema { found: 4, known: 3, .. }), "{newer:?}");
+    let newer = opened_with(5);
+    assert!(matches!(newer, OpenError::NewerSchema { found: 5, known: 4, .. }), "{newer:?}");
     assert!(newer.hint().contains("newer muster"), "{}", newer.hint());
-    for schema in [1, 2] {
+    for schema in [1, 2, 3] {
         let older = opened_with(schema);
-        assert!(matches!(older, OpenError::OlderSchema { known: 3, .. }), "{older:?}");
+        assert!(matches!(older, OpenError::OlderSchema { known: 4, .. }), "{older:?}");
         assert!(older.hint().contains("move it aside"), "{}", older.hint());
     }
     assert!(matches!(opened_with(0), OpenError::Damaged { .. }));

@@ -4,7 +4,7 @@ use muster_roles::{Accepted, DecodeError, Refusal, Roster, Timestamp};
 
 use crate::engine::policy::{Permitted, Untimely, check_time};
 use crate::engine::time::UnixMillis;
-use crate::engine::verify::{Verified, VerifyError};
+use crate::engine::verify::{Roots, Verified, VerifyError};
 use crate::engine::wire::Frame;
 
 /// Why something in a bundle is not taken.
@@ -51,9 +51,16 @@ pub struct Judge {
     pub present: Timestamp,
     /// The wall clock.
     pub now: UnixMillis,
+    roots: Roots,
 }
 
 impl Judge {
+    /// Begins with a roster, at a time of which the wall clock shows `now`.
+    #[must_use]
+    pub fn new(roster: Roster, present: Timestamp, now: UnixMillis) -> Self {
+        Self { roster, present, now, roots: Roots::default() }
+    }
+
     /// Takes a document into the roster; tells whether it changed anything.
     ///
     /// # Errors
@@ -77,10 +84,10 @@ impl Judge {
     ///
     /// # Errors
     /// [`Refused`], the reason.
-    pub fn record(&self, bytes: &[u8]) -> Result<Permitted, Refused> {
+    pub fn record(&mut self, bytes: &[u8]) -> Result<Permitted, Refused> {
         let frame = Frame::decode(bytes).map_err(|_| Refused::Malformed)?;
         check_time(frame.header().time, self.present, self.now)?;
-        let record = Verified::check(frame, self.roster.unit())?;
+        let record = Verified::check(frame, self.roster.unit(), &mut self.roots)?;
         let header = record.frame().header();
         if !self.roster.holds(&header.group, header.charter_version, header.sheet_version) {
             return Err(Refused::UnknownRoster);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_keys::PublicKey;
-use muster_roles::{GroupId, Roster};
+use muster_roles::{GroupId, MemberName, Roster};
 use sha2::{Digest, Sha256};
 
 use super::State;
@@ -36,8 +36,8 @@ impl State {
             self.follow(frame);
         } else {
             let runs: Vec<_> = opened.content.confirmed.runs_of(&self.me).copied().collect();
-            let changed = self.deliveries.confirm(&header.group, &header.author, runs);
-            effects.extend(self.tell_progress(&header.group, changed));
+            let changed = self.deliveries.confirm(&header.group, &header.author, runs, name_of(&self.roster));
+            effects.extend(progress(&header.group, changed));
             self.note_received(frame, now);
         }
         match header.kind {
@@ -129,7 +129,7 @@ impl State {
         self.receipts.recall(group, recall.told, is_crowd, now);
         recall.own.values().for_each(|frame| self.follow(frame));
         for (member, runs) in recall.confirmed {
-            self.deliveries.confirm(group, &member, runs.iter());
+            self.deliveries.confirm(group, &member, runs.iter(), name_of(&self.roster));
         }
         // Each is told once, as it stands after all its answers.
         let mut told = BTreeMap::new();
@@ -169,18 +169,21 @@ impl State {
         let hash: [u8; 32] = hash.chain_update(header.associated_data()).finalize().into();
         let mut nonce = [0; 24];
         nonce.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
-        let record = match self.make(&header, &content, &nonce, now) {
-            Ok(record) => record,
+        let sealed = self.seal(&header, &content, &nonce);
+        let records = match sealed.and_then(|record| self.sign(&[record], now)) {
+            Ok(records) => records,
             Err(reason) => {
                 // What is not confirmed now is once the node has been started again.
                 tracing::debug!(%group, %reason, "no receipt");
                 return Vec::new();
             }
         };
-        let name = SyncId::new(header.time, &record.frame().id());
-        // Nobody waits for a receipt: where nobody listens, synchronisation brings it.
-        self.outbox.relay(group, name, record.frame().bytes().clone());
-        let append = self.append(vec![record], None);
+        for record in &records {
+            let name = SyncId::new(header.time, &record.frame().id());
+            // Nobody waits for a receipt: where nobody listens, synchronisation brings it.
+            self.outbox.relay(group, name, record.frame().bytes().clone());
+        }
+        let append = self.append(records, None);
         append.into_iter().chain(self.publish(group)).collect()
     }
 
@@ -207,27 +210,29 @@ impl State {
         names: impl IntoIterator<Item = &'a SyncId>,
         to: &BTreeSet<PublicKey>,
     ) -> Vec<Effect> {
-        let changed = self.deliveries.handed(group, names, to);
-        self.tell_progress(group, changed).into_iter().collect()
-    }
-
-    fn tell_progress(&self, group: &GroupId, ids: Vec<RecordId>) -> Option<Effect> {
-        let progress = |id: RecordId| Some((id, self.progress(group, &id)?));
-        let changes: Vec<(RecordId, Progress)> = ids.into_iter().filter_map(progress).collect();
-        (!changes.is_empty()).then(|| Effect::Progress { group: group.clone(), changes })
+        let changed = self.deliveries.handed(group, names, to, name_of(&self.roster));
+        progress(group, changed).into_iter().collect()
     }
 
     /// Tells how far a message of this member has come that somebody has; `None` where it is not followed any more.
     #[must_use]
     pub fn progress(&self, group: &GroupId, id: &RecordId) -> Option<Progress> {
-        let name_of = |key: &PublicKey| self.roster.member(key).map(|member| member.name);
-        self.deliveries.progress(group, id, name_of)
+        self.deliveries.progress(group, id, name_of(&self.roster))
     }
 
     /// Returns the orders of the week, the oldest first.
     pub fn orders(&self) -> impl Iterator<Item = Order> {
         self.orders.all()
     }
+}
+
+/// Tells how far messages have come, if any has come further.
+fn progress(group: &GroupId, changes: Vec<(RecordId, Progress)>) -> Option<Effect> {
+    (!changes.is_empty()).then(|| Effect::Progress { group: group.clone(), changes })
+}
+
+fn name_of(roster: &Roster) -> impl Fn(&PublicKey) -> Option<MemberName> {
+    |key| roster.member(key).map(|member| member.name)
 }
 
 /// Names a member by as much of its key as no other member's begins with.

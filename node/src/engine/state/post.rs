@@ -1,5 +1,7 @@
 //! One's own messages: made, signed, and handed to the store and the outbox.
 
+use std::collections::BTreeSet;
+
 use muster_roles::{GroupId, Precedence};
 
 use super::confirming::short_name;
@@ -10,42 +12,82 @@ use crate::engine::io::{Effect, PostError, RequestId};
 use crate::engine::policy::{Permitted, permit_record};
 use crate::engine::seal;
 use crate::engine::time::UnixMillis;
-use crate::engine::verify::Verified;
-use crate::engine::wire::{Header, Kind};
+use crate::engine::verify::{Unsigned, Verified};
+use crate::engine::wire::{Header, Kind, MAX_TOGETHER};
+
+/// A post that is yet to become a record.
+#[derive(Debug)]
+pub(super) struct Post {
+    pub(super) request: RequestId,
+    pub(super) group: GroupId,
+    pub(super) draft: Draft,
+    pub(super) nonce: [u8; 24],
+}
 
 impl State {
-    pub(super) fn on_post(
-        &mut self,
-        request: RequestId,
-        group: &GroupId,
-        draft: &Draft,
-        nonce: &[u8; 24],
-        now: UnixMillis,
-    ) -> Vec<Effect> {
-        match self.post(group, draft, nonce, now) {
-            Ok(record) => {
-                let frame = record.frame();
-                let made = Effect::Made { request, group: group.clone(), time: frame.header().time, id: frame.id() };
-                self.unsent.insert(frame);
-                // Gossip may hand it over before it is stored.
-                self.follow(frame);
-                let left_out = self.enqueue(frame);
-                // First on its way, then to the disk: the others have further to go.
-                let published = self.publish(group);
-                let append = self.append(vec![record.into_own()], None);
-                std::iter::once(made).chain(left_out).chain(published).chain(append).collect()
-            }
-            Err(reason) => vec![Effect::Refused { request, reason }],
-        }
+    /// Makes a record of a post at once, or soon: what comes while the last ones are being committed waits for that, and for
+    /// the group's next gossip message if one is under way, and is then made, signed and committed together, so that in a
+    /// busy moment one signature serves for many. What is urgent, and as many as are signed together, wait for nothing.
+    pub(super) fn on_post(&mut self, post: Post, now: UnixMillis) -> Vec<Effect> {
+        let is_urgent = post.draft.precedence > Precedence::Routine;
+        self.posts.push(post);
+        let may_wait = self.own_appending > 0 && !is_urgent && self.posts.len() < MAX_TOGETHER;
+        if may_wait { Vec::new() } else { self.make_posts(now) }
     }
 
-    fn post(
-        &mut self,
-        group: &GroupId,
-        draft: &Draft,
-        nonce: &[u8; 24],
-        now: UnixMillis,
-    ) -> Result<Permitted, PostError> {
+    /// Makes the posts that have waited, if they need not wait any longer.
+    pub(super) fn make_waiting_posts(&mut self, now: UnixMillis) -> Vec<Effect> {
+        let must_wait = self.own_appending > 0 || self.posts.iter().any(|post| self.outbox.is_under_way(&post.group));
+        if must_wait { Vec::new() } else { self.make_posts(now) }
+    }
+
+    /// Makes records of all posts that wait.
+    pub(super) fn make_posts(&mut self, now: UnixMillis) -> Vec<Effect> {
+        let (mut effects, mut requests, mut unsigned) = (Vec::new(), Vec::new(), Vec::new());
+        for post in std::mem::take(&mut self.posts) {
+            match self.post(&post, now) {
+                Ok(record) => {
+                    requests.push(post.request);
+                    unsigned.push(record);
+                }
+                Err(reason) => effects.push(Effect::Refused { request: post.request, reason }),
+            }
+        }
+        if unsigned.is_empty() {
+            return effects;
+        }
+        match self.sign(&unsigned, now) {
+            Ok(records) => effects.extend(self.send_off(&requests, records)),
+            Err(reason) => {
+                let refused = |request| Effect::Refused { request, reason: reason.clone() };
+                effects.extend(requests.into_iter().map(refused));
+            }
+        }
+        effects
+    }
+
+    /// Hands records of one's own to gossip and to the store; they are answered for in the order of their requests.
+    fn send_off(&mut self, requests: &[RequestId], records: Vec<Permitted>) -> Vec<Effect> {
+        let (mut effects, mut groups) = (Vec::new(), BTreeSet::new());
+        for (request, record) in requests.iter().zip(&records) {
+            let frame = record.frame();
+            let (group, time) = (frame.header().group.clone(), frame.header().time);
+            effects.push(Effect::Made { request: *request, group: group.clone(), time, id: frame.id() });
+            self.unsent.insert(frame);
+            // Gossip may hand it over before it is stored.
+            self.follow(frame);
+            effects.extend(self.enqueue(frame));
+            groups.insert(group);
+        }
+        // First on their way, then to the disk: the others have further to go.
+        effects.extend(groups.iter().filter_map(|group| self.publish(group)));
+        effects.extend(self.append(records.into_iter().map(Permitted::into_own).collect(), None));
+        effects
+    }
+
+    /// Sees whether a post may be made, and seals it.
+    fn post(&mut self, post: &Post, now: UnixMillis) -> Result<Unsigned, PostError> {
+        let Post { group, draft, nonce, .. } = post;
         if self.store_failed {
             return Err(PostError::StoreFailed);
         }
@@ -70,7 +112,7 @@ impl State {
         let roster = &self.roster;
         let confirmed = self.receipts.take_along(group, |author| short_name(roster, author), now);
         let content = Content { about: draft.about(), confirmed, ..Content::text(text) };
-        let record = self.make(&header, &content, nonce, now)?;
+        let record = self.seal(&header, &content, nonce)?;
         self.last_seq.insert(group.clone(), seq);
         Ok(record)
     }
@@ -92,19 +134,19 @@ impl State {
         }
     }
 
-    /// Seals and signs a record of one's own, if the roster allows it.
-    pub(super) fn make(
-        &self,
-        header: &Header,
-        content: &Content,
-        nonce: &[u8; 24],
-        now: UnixMillis,
-    ) -> Result<Permitted, PostError> {
+    /// Seals a record of one's own, if the roster allows it.
+    pub(super) fn seal(&self, header: &Header, content: &Content, nonce: &[u8; 24]) -> Result<Unsigned, PostError> {
         permit_record(&self.roster, header).map_err(PostError::Denied)?;
         let current = self.keyring.current(&header.group).filter(|(epoch, _)| *epoch == header.epoch);
         let (_, key) = current.ok_or_else(|| PostError::NoKey { group: header.group.clone() })?;
         let body = seal::seal(key, header, nonce, content).map_err(|_| PostError::Seal)?;
-        let record = Verified::sign(&self.identity, header, nonce, &body).map_err(|_| PostError::Seal)?;
-        Permitted::judge(record, &self.roster, now.0).map_err(|denied| PostError::Denied(denied.denial))
+        Ok(Unsigned::new(header, nonce, &body))
+    }
+
+    /// Signs records of one's own together, and asks of each whether the roster allows it.
+    pub(super) fn sign(&self, unsigned: &[Unsigned], now: UnixMillis) -> Result<Vec<Permitted>, PostError> {
+        let records = Verified::sign(&self.identity, unsigned).map_err(|_| PostError::Seal)?;
+        let judge = |record| Permitted::judge(record, &self.roster, now.0);
+        records.into_iter().map(|record| judge(record).map_err(|denied| PostError::Denied(denied.denial))).collect()
     }
 }

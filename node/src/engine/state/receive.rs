@@ -97,7 +97,7 @@ impl State {
         if !self.is_timely(frame.header(), now) || self.limiter.is_spent(&frame.header().author, now) {
             return Err(Unfit::Useless);
         }
-        let Ok(record) = Verified::check(frame, self.roster.unit()) else {
+        let Ok(record) = Verified::check(frame, self.roster.unit(), &mut self.roots) else {
             return Err(Unfit::Invalid);
         };
         // For measuring: benches/mesh reads the time of it.

@@ -66,6 +66,7 @@ impl State {
             PublishOutcome::NobodyListens => Vec::new(),
             PublishOutcome::Dropped => self.unsent.astray(group, &names).into_iter().map(Effect::Show).collect(),
         };
+        effects.extend(self.make_waiting_posts(now));
         effects.extend(self.publish(group));
         if outcome == PublishOutcome::Dropped {
             // It did not reach everyone: the members that may lack it are compared with.

@@ -19,7 +19,9 @@ impl State {
         if records.is_empty() {
             return None;
         }
-        self.appending.push_back(Batch { left: records.len(), new: 0, session });
+        let is_own = records.iter().any(Permitted::is_own);
+        self.own_appending += usize::from(is_own);
+        self.appending.push_back(Batch { left: records.len(), new: 0, is_own, session });
         Some(Effect::Append(records))
     }
 
@@ -58,6 +60,7 @@ impl State {
         for (_, fate) in records {
             effects.extend(self.settle(usize::from(*fate == Fate::New)));
         }
+        effects.extend(self.make_waiting_posts(now));
         effects
     }
 
@@ -89,7 +92,7 @@ impl State {
         self.holes.report(now).into_iter().filter_map(notice).collect()
     }
 
-    pub(super) fn on_commit_failed(&mut self, records: &[Permitted]) -> Vec<Effect> {
+    pub(super) fn on_commit_failed(&mut self, records: &[Permitted], now: UnixMillis) -> Vec<Effect> {
         let mut effects = Vec::new();
         if !std::mem::replace(&mut self.store_failed, true) {
             effects.push(Effect::Notice(Notice::StoreFailed));
@@ -99,6 +102,7 @@ impl State {
             self.unsent.forget(&header.group, [&SyncId::new(header.time, &record.frame().id())]);
             effects.extend(self.settle(0));
         }
+        effects.extend(self.make_waiting_posts(now));
         effects
     }
 
@@ -110,11 +114,11 @@ impl State {
         if batch.left > 0 {
             return Vec::new();
         }
-        let mut effects = match self.appending.pop_front() {
-            Some(Batch { session: Some((session, last)), new, .. }) => {
-                sync_effects(self.sync.brought(session, new, last))
-            }
-            _ => Vec::new(),
+        let Some(Batch { new, is_own, session, .. }) = self.appending.pop_front() else { return Vec::new() };
+        self.own_appending -= usize::from(is_own);
+        let mut effects = match session {
+            Some((session, last)) => sync_effects(self.sync.brought(session, new, last)),
+            None => Vec::new(),
         };
         self.meeting.values_mut().for_each(|left| *left -= 1);
         let ready: Vec<PublicKey> =

@@ -187,6 +187,20 @@ fn what_gossip_has_lost_is_looked_for_again_when_it_is_old_enough() {
     assert_eq!(sync.tick(UnixMillis(NOW.0 + REPAIR_MS), 0), [SyncEffect::Open(peer)]);
 }
 
+/// The same node, which keeps no more than this.
+fn keeping(mut sync: Sync, floors: Floors) -> Sync {
+    sync.set_floors(|_| floors);
+    sync.dropped(&floors, |_| false);
+    sync
+}
+
+/// Floors at these times, the lowest rank's first.
+fn floors(ms: [u64; 5]) -> Floors {
+    let mut floors = Floors::NONE;
+    Rank::ALL.into_iter().zip(ms).for_each(|(rank, ms)| floors.set(rank, Timestamp::from_ms(ms)));
+    floors
+}
+
 #[test]
 fn carriers_in_step_settle_three_groups_with_one_round_trip_of_two_kib() {
     let groups = ["navy", "airforce", "army"].map(|group| group.parse::<GroupId>().unwrap());

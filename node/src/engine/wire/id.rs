@@ -3,7 +3,6 @@
 use std::fmt;
 
 use muster_roles::Precedence;
-use sha2::{Digest, Sha256};
 
 /// What goes first where something waits: the lowest makes room, the highest is sent and fetched before the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,11 +70,11 @@ impl RecordId {
         Self(bytes)
     }
 
-    /// Names a payload of this rank.
-    pub(super) fn of(payload: &[u8], rank: Rank) -> Self {
-        let [_, rest @ ..]: [u8; 32] = Sha256::digest(payload).into();
-        let mut id = [rank.code(); 32];
-        id.iter_mut().skip(1).zip(rest).for_each(|(to, from)| *to = from);
+    /// Names the payload that has this digest and rank.
+    pub(super) fn of(digest: [u8; 32], rank: Rank) -> Self {
+        let mut id = digest;
+        let [first, ..] = &mut id;
+        *first = rank.code();
         Self(id)
     }
 

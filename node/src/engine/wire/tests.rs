@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::*;
 use crate::engine::content::{Content, MAX_TEXT_LEN};
 use crate::engine::seal;
-use crate::engine::verify::{Verified, VerifyError};
+use crate::engine::verify::{Roots, Unsigned, Verified, VerifyError};
 
 const UNIT: UnitId = UnitId::from_bytes([9; 16]);
 const NONCE: [u8; 24] = [3; 24];
@@ -39,13 +39,29 @@ fn header() -> Header {
 
 fn record(text: &str) -> Vec<u8> {
     let body = seal::seal(&key(), &header(), &NONCE, &Content::text(text)).unwrap();
-    Verified::sign(&identity(), &header(), &NONCE, &body).unwrap().frame().bytes().to_vec()
+    sign(&header(), &body).unwrap().frame().bytes().to_vec()
+}
+
+fn sign(header: &Header, body: &[u8]) -> Result<Verified, DecodeError> {
+    Verified::sign(&identity(), &[Unsigned::new(header, &NONCE, body)]).map(|mut records| records.remove(0))
+}
+
+/// So many records that were signed together.
+fn records_together(count: u64) -> Vec<Vec<u8>> {
+    let unsigned = (1..=count).map(|seq| Unsigned::new(&Header { seq, ..header() }, &NONCE, &[0; 80]));
+    let records = Verified::sign(&identity(), &unsigned.collect::<Vec<_>>()).unwrap();
+    records.iter().map(|record| record.frame().bytes().to_vec()).collect()
+}
+
+/// Checks a record's signature with nothing remembered.
+fn check(frame: Frame) -> Result<Verified, VerifyError> {
+    Verified::check(frame, UNIT, &mut Roots::default())
 }
 
 /// Reads a record the long way: decoded generally, and encoded again to see that nothing else has the same meaning.
 fn the_long_way(bytes: &[u8]) -> Option<Header> {
     #[derive(Serialize, Deserialize)]
-    struct Record<'a>(u64, #[serde(borrow)] &'a Bytes, ByteArray<64>);
+    struct Record<'a>(u64, #[serde(borrow)] &'a Bytes, ByteArray<64>, u64, #[serde(borrow)] &'a Bytes);
     #[derive(Serialize, Deserialize)]
     struct Payload<'a>(
         ByteArray<16>,
@@ -67,6 +83,10 @@ fn the_long_way(bytes: &[u8]) -> Option<Header> {
     if record.0 != RECORD_VERSION || !is_canonical || bytes.len() > MAX_RECORD_LEN {
         return None;
     }
+    let steps = record.4.len() / 32;
+    if !record.4.len().is_multiple_of(32) || steps > 4 || record.3 >= 1 << steps {
+        return None;
+    }
     let Payload(unit, kind, precedence, group, author, seq, time, charter, sheet, epoch, _, _) = payload;
     Header::from_fields((unit, kind, precedence, group, author, seq, time, charter, sheet, epoch)).ok()
 }
@@ -80,14 +100,22 @@ fn a_number() -> impl Strategy<Value = u64> {
 fn a_record() -> impl Strategy<Value = Vec<u8>> {
     let numbers = (a_number(), a_number(), a_number(), a_number(), a_number());
     let body = proptest::collection::vec(any::<u8>(), 0..400);
-    (0..5_u64, 0..5_u64, "[a-z]{1,24}", numbers, body).prop_map(|(kind, precedence, group, numbers, body)| {
-        let (seq, time, charter, sheet, epoch) = numbers;
-        let (unit, author) = (ByteArray::new(*UNIT.as_bytes()), ByteArray::new(*identity().public().as_bytes()));
-        let (nonce, body) = (ByteArray::new(NONCE), Bytes::new(&body));
-        let fields =
-            PayloadFields(unit, kind, precedence, &group, author, seq, time, charter, sheet, epoch, nonce, body);
-        encode_record(&encode(&fields), &Signature::from_bytes([5; 64]))
-    })
+    let path = (0..20_u64, prop_oneof![0..6_usize, Just(0), Just(1)], prop_oneof![9 => Just(0), 1 => Just(1_usize)]);
+    (0..5_u64, 0..5_u64, "[a-z]{1,24}", numbers, body, path).prop_map(
+        |(kind, precedence, group, numbers, body, path)| {
+            let (turns, steps, more) = path;
+            let path = Path {
+                turns: if turns < 16 { turns & ((1 << steps) - 1) } else { turns },
+                siblings: vec![7; 32 * steps + more],
+            };
+            let (seq, time, charter, sheet, epoch) = numbers;
+            let (unit, author) = (ByteArray::new(*UNIT.as_bytes()), ByteArray::new(*identity().public().as_bytes()));
+            let (nonce, body) = (ByteArray::new(NONCE), Bytes::new(&body));
+            let fields =
+                PayloadFields(unit, kind, precedence, &group, author, seq, time, charter, sheet, epoch, nonce, body);
+            encode_record(&encode(&fields), &Signature::from_bytes([5; 64]), &path)
+        },
+    )
 }
 
 #[test]
@@ -97,7 +125,7 @@ fn a_record_comes_back_as_it_went() {
     assert_eq!(frame.header(), &header());
     assert_eq!(&**frame.bytes(), bytes.as_slice());
     assert_eq!(seal::open(&key(), &frame).unwrap().text.as_str(), "Hello guys");
-    assert!(Verified::check(frame, UNIT).is_ok());
+    assert!(check(frame).is_ok());
 }
 
 #[test]
@@ -122,22 +150,52 @@ fn the_smallest_record_is_large_enough_for_the_bound_on_their_number() {
 #[test]
 fn a_record_of_another_unit_is_told_apart() {
     let frame = Frame::decode(&record("a")).unwrap();
-    assert_eq!(Verified::check(frame, UnitId::from_bytes([8; 16])).unwrap_err(), VerifyError::OtherUnit);
+    let checked = Verified::check(frame, UnitId::from_bytes([8; 16]), &mut Roots::default());
+    assert_eq!(checked.unwrap_err(), VerifyError::OtherUnit);
 }
 
 #[test]
 fn an_id_tells_the_rank_and_else_what_was_signed() {
     let frame = |kind, precedence| {
         let header = Header { kind, precedence, ..header() };
-        Verified::sign(&identity(), &header, &NONCE, &[0; 80]).map(|record| record.frame().clone())
+        sign(&header, &[0; 80]).map(|record| record.frame().clone())
     };
     let ranks = Precedence::ALL.map(|precedence| frame(Kind::Text, precedence).unwrap().id().rank());
     assert_eq!(ranks, [Rank::Routine, Rank::Priority, Rank::Immediate, Rank::Flash]);
     assert_eq!(frame(Kind::Receipt, Precedence::Routine).unwrap().id().rank(), Rank::Receipt);
     assert_eq!(frame(Kind::Receipt, Precedence::Priority).unwrap_err(), DecodeError::BadField, "receipts are routine");
     let frame = frame(Kind::Order, Precedence::Routine).unwrap();
-    let digest = Sha256::digest(&frame.bytes()[frame.payload.clone()]);
+    let payload: &Bytes = serde_cbor::from_slice::<(u64, &Bytes, &Bytes, u64, &Bytes)>(frame.bytes()).unwrap().1;
+    let digest = Sha256::digest(payload);
     assert_eq!((&frame.id().as_bytes()[1..], frame.id().as_bytes()[0]), (&digest[1..], 1));
+}
+
+#[test]
+fn each_of_the_records_that_were_signed_together_is_good_by_itself() {
+    for count in 1..=16 {
+        let records = records_together(count);
+        assert!(records.iter().all(|bytes| check(Frame::decode(bytes).unwrap()).is_ok()), "{count} together");
+        let alone = records_together(1)[0].len();
+        let longest = records.iter().map(Vec::len).max().unwrap();
+        assert!(longest <= alone + 4 * 32 + 1, "{longest} bytes, alone {alone}");
+    }
+}
+
+#[test]
+fn what_is_remembered_of_one_record_vouches_for_no_other_signature_author_or_payload() {
+    let records = records_together(11);
+    let mut roots = Roots::default();
+    let frame = |bytes: &[u8]| Frame::decode(bytes);
+    assert!(Verified::check(frame(&records[0]).unwrap(), UNIT, &mut roots).is_ok());
+    // Every byte of another one of them, that of the list and those of lengths and version too.
+    for at in 0..records[10].len() {
+        let mut bytes = records[10].clone();
+        bytes[at] ^= 1;
+        if let Ok(frame) = frame(&bytes) {
+            assert!(Verified::check(frame, UNIT, &mut roots).is_err(), "byte {at}");
+        }
+    }
+    assert!(Verified::check(frame(&records[10]).unwrap(), UNIT, &mut roots).is_ok());
 }
 
 #[test]
@@ -157,10 +215,10 @@ fn an_oversize_record_is_refused_unread() {
 #[test]
 fn an_unknown_version_is_refused() {
     let mut bytes = record("a");
-    assert_eq!(bytes[1], 2, "the version stands first");
-    bytes[1] = 1;
+    assert_eq!(bytes[1], 3, "the version stands first");
+    bytes[1] = 2;
     assert_eq!(Frame::decode(&bytes).unwrap_err(), DecodeError::UnknownVersion, "what older programs wrote");
-    bytes[1] = 3;
+    bytes[1] = 4;
     assert_eq!(Frame::decode(&bytes).unwrap_err(), DecodeError::UnknownVersion);
 }
 
@@ -168,7 +226,7 @@ fn an_unknown_version_is_refused() {
 fn another_encoding_of_the_same_record_is_refused() {
     let bytes = record("a");
     // The version as a two-byte integer, and the outer array with no length given.
-    let wide = [&bytes[..1], &[0x18, 2], &bytes[2..]].concat();
+    let wide = [&bytes[..1], &[0x18, 3], &bytes[2..]].concat();
     let endless = [&[0x9f], &bytes[1..], &[0xff]].concat();
     assert_eq!(Frame::decode(&wide).unwrap_err(), DecodeError::NotCanonical);
     assert_eq!(Frame::decode(&endless).unwrap_err(), DecodeError::NotCanonical);
@@ -176,7 +234,7 @@ fn another_encoding_of_the_same_record_is_refused() {
 
 #[test]
 fn a_length_that_promises_more_than_there_is_costs_nothing() {
-    let huge = [0x83, 2, 0x5b, 0x0f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+    let huge = [0x85, 3, 0x5b, 0x0f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
     assert_eq!(Frame::decode(&huge).unwrap_err(), DecodeError::Malformed);
     let many = [0x9b, 0x0f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
     assert_eq!(decode_batch(&many).unwrap_err(), DecodeError::Malformed);
@@ -261,7 +319,7 @@ proptest! {
         bytes[at] ^= 1 << bit;
         let noticed = match Frame::decode(&bytes) {
             Err(_) => true,
-            Ok(frame) => Verified::check(frame, UNIT).is_err(),
+            Ok(frame) => check(frame).is_err(),
         };
         prop_assert!(noticed);
     }
@@ -277,7 +335,7 @@ proptest! {
     fn a_body_under_another_header_does_not_open(seq in 2_u64..) {
         let body = seal::seal(&key(), &header(), &NONCE, &Content::text("a")).unwrap();
         let moved = Header { seq, ..header() };
-        let record = Verified::sign(&identity(), &moved, &NONCE, &body).unwrap();
+        let record = sign(&moved, &body).unwrap();
         prop_assert!(seal::open(&key(), record.frame()).is_err());
     }
 }

@@ -7,20 +7,6 @@ fn keeping_since(sync: Sync, ms: u64) -> Sync {
     keeping(sync, Floors::at(Timestamp::from_ms(ms)))
 }
 
-/// The same node, which keeps no more than this.
-fn keeping(mut sync: Sync, floors: Floors) -> Sync {
-    sync.set_floors(|_| floors);
-    sync.dropped(&floors, |_| false);
-    sync
-}
-
-/// Floors at these times, the lowest rank's first.
-pub(super) fn floors(ms: [u64; 5]) -> Floors {
-    let mut floors = Floors::NONE;
-    Rank::ALL.into_iter().zip(ms).for_each(|(rank, ms)| floors.set(rank, Timestamp::from_ms(ms)));
-    floors
-}
-
 #[test]
 fn what_one_side_had_to_drop_is_neither_asked_for_nor_offered_again() {
     let all: Vec<SyncId> = (0..1000).map(|n| name(NOW.0 - 100_000 + n * 10, n)).collect();

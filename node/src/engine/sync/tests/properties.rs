@@ -3,7 +3,6 @@
 use negentropy::NegentropyStorageBase;
 use proptest::prelude::*;
 
-use super::floors::floors;
 use super::*;
 
 /// The names that reconciliation sees, in its order.
