@@ -18,7 +18,7 @@ pub(crate) struct Scene {
 
 /// A handful, all of whom know each other.
 pub(crate) fn few() -> Scene {
-    if figure::quick() { Scene { nodes: 4, texts: 40 } } else { Scene { nodes: 10, texts: 400 } }
+    if figure::quick() { Scene { nodes: 4, texts: 40 } } else { Scene { nodes: 10, texts: 600 } }
 }
 
 /// As many as a machine of two cores can show.

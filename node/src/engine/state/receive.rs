@@ -100,8 +100,6 @@ impl State {
         let Ok(record) = Verified::check(frame, self.roster.unit(), &mut self.roots) else {
             return Err(Unfit::Invalid);
         };
-        // For measuring: benches/mesh reads the time of it.
-        tracing::trace!(target: "muster::verified", id = %record.frame().id());
         self.judge_verified(record, now, Source::Gossip(message))
     }
 
@@ -119,6 +117,10 @@ impl State {
         source: Source,
     ) -> Result<Permitted, Unfit> {
         let header = record.frame().header();
+        if !matches!(source, Source::Held(..)) {
+            // For measuring: benches/mesh reads the time of it.
+            tracing::trace!(target: "muster::verified", id = %record.frame().id());
+        }
         if !self.roster.holds(&header.group, header.charter_version, header.sheet_version) {
             let (message, since) = match source {
                 Source::Gossip(message) => (Some(message), now),
