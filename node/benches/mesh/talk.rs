@@ -18,12 +18,12 @@ pub(crate) struct Scene {
 
 /// A handful, all of whom know each other.
 pub(crate) fn few() -> Scene {
-    if figure::quick() { Scene { nodes: 4, texts: 40 } } else { Scene { nodes: 10, texts: 600 } }
+    if figure::quick() { Scene { nodes: 4, texts: 40 } } else { Scene { nodes: 10, texts: 300 } }
 }
 
 /// As many as a machine of two cores can show.
 pub(crate) fn many() -> Scene {
-    if figure::quick() { Scene { nodes: 8, texts: 40 } } else { Scene { nodes: 50, texts: 400 } }
+    if figure::quick() { Scene { nodes: 8, texts: 40 } } else { Scene { nodes: 50, texts: 200 } }
 }
 
 /// All take turns to say something, and every text must be everywhere in the end.

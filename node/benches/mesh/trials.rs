@@ -24,7 +24,7 @@ const FIRST: f64 = 500.0;
 const HIGHEST: f64 = 16_000.0;
 
 /// What is tried besides, as parts of the best rate.
-const AROUND: [f64; 3] = [0.75, 1.25, 1.5];
+const AROUND: [f64; 2] = [0.75, 1.5];
 
 /// By so much more must be reached for a still higher rate to be tried.
 const GAIN: f64 = 1.05;
