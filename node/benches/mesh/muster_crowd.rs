@@ -1,5 +1,6 @@
 //! A mesh of Muster nodes, each a process that is spoken to over its control socket.
 
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -90,9 +91,9 @@ impl MusterCrowd {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// Returns when each node had checked each text, by its log.
+    /// Returns when each node had checked each text first, by its log; a session may bring what gossip has just brought.
     pub(crate) fn verified(&self) -> Vec<Vec<Heard>> {
-        let ids: std::collections::HashMap<String, u64> =
+        let ids: HashMap<String, u64> =
             self.ids.lock().unwrap().iter().map(|(number, id)| (id.clone(), *number)).collect();
         let of_log = |path: PathBuf| {
             let log = std::fs::read_to_string(path).unwrap();
@@ -102,7 +103,8 @@ impl MusterCrowd {
                 let at: jiff::Timestamp = time.parse().ok()?;
                 Some(Heard { number, at_us: u64::try_from(at.as_microsecond()).ok()? })
             };
-            log.lines().filter_map(heard).collect()
+            let mut seen = HashSet::new();
+            log.lines().filter_map(heard).filter(|heard| seen.insert(heard.number)).collect()
         };
         (0..self.nodes.len()).map(|nth| of_log(log_path(&self.unit, &name(nth)))).collect()
     }
