@@ -32,6 +32,9 @@ pub const COMMIT_RECORDS: usize = 1024;
 /// together, for one at a time the commits of a busy node cost more than all that is in them. This member's own do not wait.
 const REST: Duration = Duration::from_millis(10);
 
+/// So many records at once are worth a commit of their own: what a session brings, which asks for more when they are stored.
+const WORTH_A_COMMIT: usize = 64;
+
 /// What the writer is asked to do.
 #[derive(Debug)]
 pub enum Job {
@@ -118,10 +121,7 @@ impl Writing {
         while let Some(job) = self.waiting.blocking_recv() {
             let mut next = Some(job);
             while let Some(job) = next {
-                let rested = match &job {
-                    Job::Append(records) if !records.iter().any(Permitted::is_own) => self.rested,
-                    _ => Instant::now(),
-                };
+                let rested = if may_wait(&job) { self.rested } else { Instant::now() };
                 let (outcome, behind) = self.work.carry_out(job, || {
                     self.waiting.try_recv().ok().or_else(|| {
                         thread::sleep(rested.saturating_duration_since(Instant::now()));
@@ -137,6 +137,11 @@ impl Writing {
             }
         }
     }
+}
+
+/// Tells whether a job is to wait until the disk has rested: a few of others' records.
+fn may_wait(job: &Job) -> bool {
+    matches!(job, Job::Append(records) if records.len() < WORTH_A_COMMIT && !records.iter().any(Permitted::is_own))
 }
 
 /// The work itself, one job after the other: the thread does it when it can, a simulation when it says.
@@ -228,4 +233,48 @@ fn gather(records: &mut Vec<Permitted>, mut next: impl FnMut() -> Option<Job>) -
         }
     }
     None
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use muster_keys::Identity;
+    use muster_roles::{Precedence, Timestamp, found};
+
+    use super::*;
+    use crate::engine::verify::{Unsigned, Verified};
+    use crate::engine::wire::{Header, Kind};
+
+    /// So many records of a commander, signed one by one.
+    fn records(count: usize) -> Vec<Permitted> {
+        let (chief, now) = (Identity::from_seed(&[1; 32]), Timestamp::from_ms(1_800_000_000_000));
+        let (name, troops) = ("1st Brigade".parse().unwrap(), ["army:r".parse().unwrap()]);
+        let documents = found(&name, &"Chief".parse().unwrap(), &chief, &troops, now).unwrap();
+        let roster = Roster::from_documents(documents.iter().map(Vec::as_slice), now).unwrap();
+        let cited = roster.versions_for(&GroupId::heads());
+        let header = Header {
+            unit: roster.unit(),
+            kind: Kind::Text,
+            precedence: Precedence::Routine,
+            group: GroupId::heads(),
+            author: chief.public(),
+            seq: 1,
+            time: now,
+            charter_version: cited.charter_version,
+            sheet_version: cited.sheet_version,
+            epoch: cited.epoch,
+        };
+        let signed = Verified::sign(&chief, &[Unsigned::new(&header, &[0; 24], &[0; 80])]).unwrap().remove(0);
+        vec![Permitted::judge(signed, &roster, now.ms()).unwrap(); count]
+    }
+
+    #[test]
+    fn a_few_records_of_others_wait_for_the_disk_and_nothing_else_does() {
+        assert!(may_wait(&Job::Append(records(1))));
+        assert!(may_wait(&Job::Append(records(WORTH_A_COMMIT - 1))));
+        assert!(!may_wait(&Job::Append(records(WORTH_A_COMMIT))), "a session asks for more when these are stored");
+        let own = records(1).into_iter().map(Permitted::into_own).collect();
+        assert!(!may_wait(&Job::Append(own)), "somebody waits for the answer");
+        assert!(!may_wait(&Job::Prune { before: Timestamp::ZERO }));
+    }
 }
