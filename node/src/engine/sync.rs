@@ -11,6 +11,7 @@ mod frame;
 mod index;
 mod patience;
 mod session;
+mod sums;
 
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use muster_roles::Timestamp;
-use negentropy::{Bound, Error, Id, Item, NegentropyStorageBase};
+use negentropy::{Bound, Error, Id, Item, Negentropy, NegentropyStorageBase};
 
+use super::frame::MAX_ROUND_LEN;
+use super::sums::Sums;
 use crate::engine::floors::Floors;
 use crate::engine::wire::{Rank, RecordId};
 
@@ -15,6 +17,9 @@ use crate::engine::wire::{Rank, RecordId};
 /// records knows which are the newest. The id's first byte tells the rank, so that it knows which are urgent too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SyncId([u8; 32]);
+
+/// Version 1 of negentropy's protocol, with which each round begins.
+const VERSION: u8 = 0x61;
 
 /// Bytes of the time at the front of a [`SyncId`].
 const TIME_LEN: usize = 8;
@@ -84,6 +89,8 @@ const LATE_SHARE: usize = 4;
 #[derive(Debug)]
 pub struct Index {
     names: Vec<SyncId>,
+    /// Of `names`.
+    sums: Sums,
     /// Not among `names`.
     late: BTreeSet<SyncId>,
     floors: Floors,
@@ -91,7 +98,7 @@ pub struct Index {
 
 impl Default for Index {
     fn default() -> Self {
-        Self { names: Vec::new(), late: BTreeSet::new(), floors: Floors::NONE }
+        Self { names: Vec::new(), sums: Sums::default(), late: BTreeSet::new(), floors: Floors::NONE }
     }
 }
 
@@ -102,6 +109,7 @@ impl Index {
             if self.names.last().is_none_or(|newest| *newest < name) && self.late.last().is_none_or(|late| *late < name)
             {
                 self.names.push(name);
+                self.sums.follow(&self.names);
             } else if self.names.binary_search(&name).is_err() {
                 self.late.insert(name);
                 if self.late.len() > MIN_LATE.max(self.names.len() / LATE_SHARE) {
@@ -122,6 +130,7 @@ impl Index {
         }
         names.shrink_to_fit();
         self.names = names;
+        self.sums.renew(&self.names);
     }
 
     /// Merges late names with the others.
@@ -130,6 +139,7 @@ impl Index {
             self.names.extend(std::mem::take(&mut self.late));
             // Two sorted runs, which the sort merges in one pass.
             self.names.sort();
+            self.sums.renew(&self.names);
         }
     }
 
@@ -147,7 +157,10 @@ impl Index {
     /// Takes out what is older than `before`.
     pub fn prune(&mut self, before: Timestamp) {
         let kept = self.names.partition_point(|name| name.time() < before);
-        self.names.drain(..kept);
+        if kept > 0 {
+            self.names.drain(..kept);
+            self.sums.renew(&self.names);
+        }
         while self.late.first().is_some_and(|name| name.time() < before) {
             self.late.pop_first();
         }
@@ -156,6 +169,7 @@ impl Index {
     /// Keeps only the names that `keep` picks.
     pub fn retain(&mut self, keep: impl Fn(&SyncId) -> bool) {
         self.names.retain(&keep);
+        self.sums.renew(&self.names);
         self.late.retain(keep);
     }
 
@@ -186,9 +200,9 @@ impl Index {
         // Only before the highest floor is there anything to leave out, and hardly ever there: it has been dropped.
         let mixed = names.get(..position(from.highest()).saturating_sub(start)).unwrap_or(names);
         if mixed.iter().all(|name| from.keep_name(name)) {
-            return Window { names: Cow::Borrowed(names) };
+            return Window { names: Cow::Borrowed(names), summed: Some((&self.sums, start)) };
         }
-        Window { names: names.iter().filter(|name| from.keep_name(name)).copied().collect() }
+        Window { names: names.iter().filter(|name| from.keep_name(name)).copied().collect(), summed: None }
     }
 }
 
@@ -196,6 +210,8 @@ impl Index {
 #[derive(Clone, Debug)]
 pub(super) struct Window<'a> {
     names: Cow<'a, [SyncId]>,
+    /// The sums of the index, and where in it these names begin, if they are all that it has from there on.
+    summed: Option<(&'a Sums, usize)>,
 }
 
 impl Window<'_> {
@@ -203,11 +219,23 @@ impl Window<'_> {
     ///
     /// Negentropy's own first round holds 16 fingerprints, or every name of a small set. Two nodes that are in step, as
     /// most are, settle it with this one; where they are not, the answer is what that first round would have been.
-    pub(super) fn opening(&self) -> Result<Vec<u8>, Error> {
+    pub(super) fn opening(&self) -> Vec<u8> {
         /// Protocol version 1; an upper bound of infinity (time 0, no id); a fingerprint follows.
-        const WHOLE_SET: [u8; 4] = [0x61, 0, 0, 1];
-        let fingerprint = self.fingerprint(0, self.names.len())?;
-        Ok([&WHOLE_SET[..], &fingerprint.to_bytes()[..]].concat())
+        const WHOLE_SET: [u8; 4] = [VERSION, 0, 0, 1];
+        let fingerprint = match self.summed {
+            Some((sums, start)) => sums.fingerprint(&self.names, start),
+            None => Sums::default().fingerprint(&self.names, 0),
+        };
+        [&WHOLE_SET[..], &fingerprint].concat()
+    }
+
+    /// Answers a round.
+    pub(super) fn answer(&self, round: &[u8]) -> Result<Vec<u8>, Error> {
+        if round == self.opening() {
+            // The same names, and nothing to add: what negentropy would find by adding them all up again.
+            return Ok(vec![VERSION]);
+        }
+        Negentropy::borrowed(self, MAX_ROUND_LEN)?.reconcile(round)
     }
 }
 

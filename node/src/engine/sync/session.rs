@@ -142,7 +142,7 @@ impl Session {
     pub(super) fn compare_all(&self, indexes: &BTreeMap<GroupId, Index>) -> Result<Vec<Step>, Broken> {
         let Self::Leading(leading) = self else { return Err(Broken::Unexpected) };
         let open = |(group, from): (&GroupId, &Floors)| Some(leading.open(group, *from, indexes.get(group)?));
-        let steps: Vec<Step> = leading.comparing.iter().filter_map(open).collect::<Result<_, Broken>>()?;
+        let steps: Vec<Step> = leading.comparing.iter().filter_map(open).collect();
         Ok(if steps.is_empty() { vec![Step::Finish] } else { steps })
     }
 
@@ -187,9 +187,9 @@ impl Session {
 
 impl Leading {
     /// Opens the comparison of a group.
-    fn open(&self, group: &GroupId, from: Floors, index: &Index) -> Result<Step, Broken> {
-        let round = index.window(&from, self.to).opening().map_err(|_| Broken::Round)?;
-        Ok(Step::Send(Frame::Compare { group: group.clone(), from, to: self.to, round }))
+    fn open(&self, group: &GroupId, from: Floors, index: &Index) -> Step {
+        let round = index.window(&from, self.to).opening();
+        Step::Send(Frame::Compare { group: group.clone(), from, to: self.to, round })
     }
 
     /// The other side keeps less of a group: what it has dropped is not missing there, so the comparison begins anew.
@@ -211,7 +211,7 @@ impl Leading {
         }
         match indexes.get(group) {
             Some(index) if since.lowest() < self.to && self.rounds < MAX_ROUNDS => {
-                Ok(vec![self.open(group, since, index)?])
+                Ok(vec![self.open(group, since, index)])
             }
             _ => Ok(self.settled(group)),
         }
@@ -337,12 +337,7 @@ impl Following {
             Some(index) if from.max(index.floors()) != from => {
                 return Ok(vec![Step::Send(Frame::Since { group, from: from.max(index.floors()) })]);
             }
-            Some(index) => {
-                let window = index.window(&from, to);
-                Negentropy::borrowed(&window, MAX_ROUND_LEN)
-                    .and_then(|mut negentropy| negentropy.reconcile(round))
-                    .map_err(|_| Broken::Round)?
-            }
+            Some(index) => index.window(&from, to).answer(round).map_err(|_| Broken::Round)?,
         };
         Ok(vec![Step::Send(Frame::Compared { group, round })])
     }

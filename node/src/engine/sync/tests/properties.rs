@@ -31,6 +31,39 @@ fn names_that_come_newest_first_are_all_there_and_in_order() {
     assert_eq!(compared(&index), names);
 }
 
+/// What negentropy itself says of the names of a time, and what is kept summed up.
+fn fingerprints(index: &Index, from: u64, to: u64) -> ([u8; 16], Vec<u8>) {
+    let window = index.window(&floors([from; 5]), Timestamp::from_ms(to));
+    (window.fingerprint(0, window.size().unwrap()).unwrap().to_bytes(), window.opening())
+}
+
+#[test]
+fn what_is_summed_up_by_blocks_is_negentropy_s_fingerprint_whatever_part_is_asked_for() {
+    let (start, count) = (NOW.0 - 20_000, 10_000);
+    let names: Vec<SyncId> = (0..count).map(|n| name(start + n, n)).collect();
+    let mut index = Index::default();
+    let check = |index: &Index, of: &str| {
+        for (from, to) in
+            [(0, 0), (0, count), (0, 1), (1, 1023), (1023, 1025), (1024, 2048), (17, 9_000), (9_999, count)]
+        {
+            let (theirs, ours) = fingerprints(index, start + from, start + to);
+            assert_eq!(ours, [&[0x61, 0, 0, 1][..], &theirs].concat(), "{of}: {from} to {to}");
+        }
+    };
+    index.extend(names.iter().copied().step_by(2));
+    check(&index, "in order");
+    index.extend(names.iter().copied());
+    index.settle();
+    check(&index, "with late ones");
+    index.prune(Timestamp::from_ms(start + 1500));
+    check(&index, "some dropped");
+    index.retain(|name| name.time().ms() % 3 > 0);
+    check(&index, "a third gone");
+    let mut filled = Index::default();
+    filled.fill(names);
+    check(&filled, "from a store");
+}
+
 fn any_floors() -> impl Strategy<Value = Floors> {
     prop_oneof![proptest::array::uniform5(any::<u32>()), any::<u32>().prop_map(|ms| [ms; 5])]
         .prop_map(|ms| floors(ms.map(u64::from)))
