@@ -2,7 +2,7 @@
 
 use crate::bare::Signing;
 use crate::bare_crowd::BareCrowd;
-use crate::crowd::{Heard, warm_up};
+use crate::crowd::{Heard, Said, warm_up};
 use crate::muster_crowd::MusterCrowd;
 use crate::talk::{Scene, few, many, talk, tell};
 
@@ -33,10 +33,22 @@ fn report_muster(name: &str, scene: Scene) -> usize {
     let listened = crowd.listen();
     let said = talk(&mut crowd, scene);
     let shown: Vec<Vec<Heard>> = listened.iter().map(|heard| heard.lock().unwrap().clone()).collect();
+    let verified = crowd.verified();
+    let published = published(&said, &verified);
     println!("{} nodes of Muster, {mean_links} links each", scene.nodes);
-    tell(&format!("mesh.{name}.shown"), "muster", &said, &shown);
-    tell(&format!("mesh.{name}.verified"), "muster", &said, &crowd.verified());
+    tell(&format!("mesh.{name}.verified"), "muster", &published, &verified);
+    tell(&format!("mesh.{name}.shown"), "muster", &published, &shown);
+    tell(&format!("mesh.{name}.asked"), "muster", &said, &shown);
     mean_links
+}
+
+/// When what was said was published: its author writes its record down as all others do, but before it gives it to them.
+fn published(said: &[Said], verified: &[Vec<Heard>]) -> Vec<Said> {
+    let made = |said: &Said| {
+        let of_author = verified[said.author].iter().find(|heard| heard.number == said.number);
+        Said { at_us: of_author.unwrap().at_us, ..*said }
+    };
+    said.iter().map(made).collect()
 }
 
 fn report_bare(name: &str, scene: Scene, links: usize, signing: Signing) {

@@ -36,7 +36,7 @@ pub(crate) fn talk(crowd: &mut dyn Crowd, scene: Scene) -> Vec<Said> {
     said
 }
 
-/// Tells the times from a text's being said until it is somewhere, over all texts and readers.
+/// Tells the times from a text's being said, or published, until it is somewhere, over all texts and readers.
 pub(crate) fn tell(what: &str, whose: &str, said: &[Said], heard: &[Vec<Heard>]) {
     let times: HashMap<u64, &Said> = said.iter().map(|said| (said.number, said)).collect();
     let mut took_ms: Vec<f64> = Vec::new();

@@ -146,7 +146,11 @@ impl State {
     /// Signs records of one's own together, and asks of each whether the roster allows it.
     pub(super) fn sign(&self, unsigned: &[Unsigned], now: UnixMillis) -> Result<Vec<Permitted>, PostError> {
         let records = Verified::sign(&self.identity, unsigned).map_err(|_| PostError::Seal)?;
-        let judge = |record| Permitted::judge(record, &self.roster, now.0);
+        let judge = |record: Verified| {
+            // For measuring, as where others' records are judged: what is published is published from here on.
+            tracing::trace!(target: "muster::verified", id = %record.frame().id());
+            Permitted::judge(record, &self.roster, now.0)
+        };
         records.into_iter().map(|record| judge(record).map_err(|denied| PostError::Denied(denied.denial))).collect()
     }
 }
