@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use muster::engine::io::{Effect, Input, SyncInput, Verdict};
+use muster::engine::io::{Effect, Input, SyncInput};
 use muster::engine::recall::Recall;
 use muster::engine::sync::{SessionId, SyncEffect};
 use muster::engine::verify::check_records;
@@ -43,7 +43,7 @@ impl World {
                 Effect::Beacon(bytes) => {
                     self.publish(node, Topic::Presence, bytes);
                 }
-                Effect::Verdict { handle, verdict } => self.accepted(node, handle, verdict == Verdict::Accept),
+                Effect::Verdict { handle, verdict } => self.judged(node, handle, verdict),
                 Effect::Count(group) => self.feed(node, Input::Recalled { group, recall: Recall::default() }),
                 Effect::Sync(effect) => self.carry_out_sync(node, effect),
                 Effect::Made { time, id, .. } => self.measure.made(time, id),

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use fastrand::Rng;
 use muster::engine::draft::Draft;
-use muster::engine::io::{GossipHandle, Input, PublishOutcome, RequestId, SyncInput};
+use muster::engine::io::{GossipHandle, Input, PublishOutcome, RequestId, SyncInput, Verdict};
 use muster::engine::policy::Permitted;
 use muster::engine::store::Fate;
 use muster::engine::sync::SyncId;
@@ -21,7 +21,7 @@ use muster_roles::{GroupId, Timestamp};
 use crate::gossip::{Control, Gossip, MessageNo, Topic, us};
 use crate::measure::Measure;
 use crate::overlay;
-use crate::shape::{FIRST_HEARTBEAT, HEARTBEAT};
+use crate::shape::{FIRST_HEARTBEAT, FIRSTHAND_SPREAD, FIRSTHAND_WAIT, HEARTBEAT};
 use crate::streams::Streams;
 use crate::unit::Unit;
 
@@ -65,7 +65,8 @@ pub(crate) struct Node {
 pub(crate) enum Happening {
     Meet { node: usize, link: usize },
     Payload { node: usize, link: usize, message: MessageNo },
-    Judge { node: usize, message: MessageNo },
+    Judge { node: usize, link: usize, message: MessageNo },
+    Forward { node: usize, message: MessageNo },
     Control { node: usize, link: usize, control: Control },
     Heartbeat { node: usize },
     Tick { node: usize },
@@ -203,10 +204,11 @@ impl World {
                 let Message { topic, said, .. } = self.messages[message as usize];
                 self.measure.copy(said);
                 if self.nodes[node].gossip.receive(message, topic, link, self.now_us) {
-                    self.plan(JUDGING_US, Happening::Judge { node, message });
+                    self.plan(JUDGING_US, Happening::Judge { node, link, message });
                 }
             }
-            Happening::Judge { node, message } => self.judge(node, message),
+            Happening::Judge { node, link, message } => self.judge(node, link, message),
+            Happening::Forward { node, message } => self.forward(node, message),
             Happening::Control { node, link, control } => {
                 let (sending, messages) = self.nodes[node].gossip.control(link, control, self.now_us);
                 sending.into_iter().for_each(|(link, control)| self.send_control(node, link, control));
@@ -253,27 +255,37 @@ impl World {
     }
 
     /// Gives a gossip message to the engine.
-    fn judge(&mut self, node: usize, message: MessageNo) {
+    fn judge(&mut self, node: usize, link: usize, message: MessageNo) {
         let Message { topic, bytes, .. } = &self.messages[message as usize];
         let (topic, bytes) = (*topic, bytes.clone());
+        let bearer = self.nodes[self.nodes[node].gossip.links[link].peer].state.public();
         let judging = &mut self.nodes[node];
         judging.handles += 1;
         let handle = GossipHandle(judging.handles);
         judging.judged.insert(handle, message);
         let group = self.unit.group.clone();
         match topic {
-            Topic::Group => self.feed(node, Input::Gossip { handle, group, bytes }),
-            Topic::Presence => self.feed(node, Input::Beacon { handle, bytes }),
+            Topic::Group => self.feed(node, Input::Gossip { handle, bearer, group, bytes }),
+            Topic::Presence => self.feed(node, Input::Beacon { handle, bearer, bytes }),
         }
     }
 
     /// The engine's verdict: what is good goes on.
-    pub(crate) fn accepted(&mut self, node: usize, handle: GossipHandle, is_good: bool) {
+    pub(crate) fn judged(&mut self, node: usize, handle: GossipHandle, verdict: Verdict) {
         let Some(message) = self.nodes[node].judged.remove(&handle) else { return };
-        if is_good {
-            let links = self.nodes[node].gossip.forward(message);
-            links.into_iter().for_each(|link| self.send(node, link, message));
+        match verdict {
+            Verdict::Accept => self.forward(node, message),
+            Verdict::Firsthand => {
+                let waits_us = us(FIRSTHAND_WAIT) + self.chance.u64(..us(FIRSTHAND_SPREAD));
+                self.plan(waits_us, Happening::Forward { node, message });
+            }
+            Verdict::Ignore | Verdict::Reject => {}
         }
+    }
+
+    fn forward(&mut self, node: usize, message: MessageNo) {
+        let links = self.nodes[node].gossip.forward(message);
+        links.into_iter().for_each(|link| self.send(node, link, message));
     }
 
     /// A node publishes a message; tells whether anybody was there.

@@ -32,7 +32,9 @@ fuzz_target!(|bytes: &[u8]| {
         at += 100;
         let message = message.to_vec();
         let input = match way % 6 {
-            0 => Input::Gossip { handle: GossipHandle(number), group: group.clone(), bytes: message },
+            0 => {
+                Input::Gossip { handle: GossipHandle(number), bearer: peer, group: group.clone(), bytes: message }
+            }
             1 => Input::Documents { documents: vec![message] },
             2 => Input::Sync(SyncInput::Opened { session: SessionId(u64::from(high)), peer, leading: low % 2 == 0 }),
             3 => Input::Sync(SyncInput::Frame { session: SessionId(number % 2), bytes: message }),

@@ -22,8 +22,10 @@ impl Driver {
                 }
                 self.tell(Event::Listening { address });
             }
-            net::Event::Gossip { handle, group, bytes } => self.feed(Input::Gossip { handle, group, bytes }).await?,
-            net::Event::Beacon { handle, bytes } => self.feed(Input::Beacon { handle, bytes }).await?,
+            net::Event::Gossip { handle, bearer, group, bytes } => {
+                self.feed(Input::Gossip { handle, bearer, group, bytes }).await?;
+            }
+            net::Event::Beacon { handle, bearer, bytes } => self.feed(Input::Beacon { handle, bearer, bytes }).await?,
             net::Event::Published { group, outcome } => self.feed(Input::Published { group, outcome }).await?,
             net::Event::Listener { group, member } => self.feed(Input::Listener { group, member }).await?,
             net::Event::Documents(documents) => self.feed(Input::Documents { documents }).await?,

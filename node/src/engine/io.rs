@@ -55,6 +55,8 @@ pub enum Input {
     Gossip {
         /// The message to judge.
         handle: GossipHandle,
+        /// The member from whose node it came.
+        bearer: PublicKey,
         /// The topic's group.
         group: GroupId,
         /// The message: a list of records as they travel.
@@ -64,6 +66,8 @@ pub enum Input {
     Beacon {
         /// The message to judge.
         handle: GossipHandle,
+        /// The member from whose node it came.
+        bearer: PublicKey,
         /// The beacon as it travels.
         bytes: Vec<u8>,
     },
@@ -236,6 +240,9 @@ pub enum PublishOutcome {
 pub enum Verdict {
     /// Valid: forward it.
     Accept,
+    /// Valid, and all of it is its bearer's own, who gives what it says to everyone it is connected with: forward it a
+    /// moment later, as most have it by then.
+    Firsthand,
     /// Of no use now, and nobody's fault.
     Ignore,
     /// Invalid whoever judges it: the sender is scored down.

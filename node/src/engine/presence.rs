@@ -89,11 +89,13 @@ impl Beacons {
     pub(super) fn judge(
         &mut self,
         bytes: &[u8],
+        bearer: &PublicKey,
         roster: &Roster,
         me: &PublicKey,
         now: UnixMillis,
     ) -> (Verdict, Option<PublicKey>) {
         match self.take_in(bytes, roster, me, now) {
+            Ok(member) if member == *bearer => (Verdict::Firsthand, Some(member)),
             Ok(member) => (Verdict::Accept, Some(member)),
             Err(verdict) => (verdict, None),
         }
@@ -258,7 +260,11 @@ mod tests {
     }
 
     fn judge(beacons: &mut Beacons, bytes: &[u8], now: UnixMillis) -> Verdict {
-        beacons.judge(bytes, &roster(), &identity(1).public(), now).0
+        judge_from(9, beacons, bytes, now)
+    }
+
+    fn judge_from(bearer: u8, beacons: &mut Beacons, bytes: &[u8], now: UnixMillis) -> Verdict {
+        beacons.judge(bytes, &identity(bearer).public(), &roster(), &identity(1).public(), now).0
     }
 
     #[test]
@@ -274,6 +280,13 @@ mod tests {
         assert_eq!(beacons.fallen_silent(2, later(75_001)), [member]);
         assert!(beacons.fallen_silent(2, later(76_001)).is_empty(), "told once");
         assert!(beacons.is_online(&member, 1000, later(2_500_000)));
+    }
+
+    #[test]
+    fn a_beacon_that_its_own_member_brings_is_firsthand() {
+        let (mut own, mut told) = (Beacons::default(), Beacons::default());
+        assert_eq!(judge_from(2, &mut own, &beacon(2, NOW), NOW), Verdict::Firsthand);
+        assert_eq!(judge_from(3, &mut told, &beacon(2, NOW), NOW), Verdict::Accept);
     }
 
     #[test]

@@ -227,9 +227,9 @@ impl State {
     fn take_in(&mut self, input: Input, now: UnixMillis) -> Vec<Effect> {
         match input {
             Input::Post { request, group, draft, nonce } => self.on_post(Post { request, group, draft, nonce }, now),
-            Input::Gossip { handle, group, bytes } => self.on_gossip(handle, &group, &bytes, now),
-            Input::Beacon { handle, bytes } => {
-                let (verdict, heard) = self.beacons.judge(&bytes, &self.roster, &self.me, now);
+            Input::Gossip { handle, bearer, group, bytes } => self.on_gossip(handle, &bearer, &group, &bytes, now),
+            Input::Beacon { handle, bearer, bytes } => {
+                let (verdict, heard) = self.beacons.judge(&bytes, &bearer, &self.roster, &self.me, now);
                 let heard = heard.map(Effect::Presence);
                 [Effect::Verdict { handle, verdict }].into_iter().chain(heard).collect()
             }

@@ -168,7 +168,7 @@ pub(crate) fn outcome(result: &Result<MessageId, PublishError>) -> PublishOutcom
 /// Returns gossipsub's word for a verdict.
 pub(crate) fn acceptance(verdict: Verdict) -> MessageAcceptance {
     match verdict {
-        Verdict::Accept => MessageAcceptance::Accept,
+        Verdict::Accept | Verdict::Firsthand => MessageAcceptance::Accept,
         Verdict::Ignore => MessageAcceptance::Ignore,
         Verdict::Reject => MessageAcceptance::Reject,
     }
@@ -260,7 +260,7 @@ impl Pending {
     /// Takes the message that a verdict is about.
     pub(crate) fn take(&mut self, handle: GossipHandle, verdict: Verdict) -> Option<(MessageId, PeerId)> {
         let Waiting { id, from, len, .. } = self.waiting.remove(&handle)?;
-        self.settle(&from, len, verdict != Verdict::Accept);
+        self.settle(&from, len, !matches!(verdict, Verdict::Accept | Verdict::Firsthand));
         Some((id, from))
     }
 

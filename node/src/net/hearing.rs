@@ -15,12 +15,13 @@ impl Task {
     pub(super) fn on_gossip(&mut self, from: PeerId, id: &MessageId, message: Message) {
         let group = self.topics.group(&message.topic);
         let is_known = group.is_some() || self.topics.is_presence(&message.topic);
-        let handle = if is_known { self.give_out(id, from, message.data.len()) } else { None };
-        let told = handle.and_then(|handle| {
+        let bearer = role_key(&from).filter(|_| is_known);
+        let told = bearer.and_then(|bearer| {
             let bytes = message.data;
+            let handle = self.give_out(id, from, bytes.len())?;
             let event = match group {
-                Some(group) => Event::Gossip { handle, group, bytes },
-                None => Event::Beacon { handle, bytes },
+                Some(group) => Event::Gossip { handle, bearer, group, bytes },
+                None => Event::Beacon { handle, bearer, bytes },
             };
             if self.reports.gossip(event) {
                 return Some(());
@@ -60,6 +61,20 @@ impl Task {
             && let Some(member) = role_key(&peer)
         {
             self.reports.listener(group, member);
+        }
+    }
+
+    pub(super) fn on_verdict(&mut self, id: &MessageId, from: PeerId, verdict: Verdict) {
+        let now = Instant::now();
+        if verdict != Verdict::Firsthand || !self.firsthand.wait(id, from, now) {
+            self.give_verdict(id, &from, verdict);
+        }
+    }
+
+    /// Passes on what has waited long enough.
+    pub(super) fn forward_firsthand(&mut self, now: Instant) {
+        for (id, from) in self.firsthand.take_due(now) {
+            self.give_verdict(&id, &from, Verdict::Firsthand);
         }
     }
 

@@ -33,6 +33,7 @@ mod behaviour;
 mod clock;
 mod discovery;
 mod doors;
+mod firsthand;
 mod gate;
 mod gossip;
 mod hearing;
@@ -100,6 +101,8 @@ pub enum Event {
     Gossip {
         /// Names it.
         handle: GossipHandle,
+        /// The member from whose node it came.
+        bearer: PublicKey,
         /// The topic's group.
         group: GroupId,
         /// The message.
@@ -109,6 +112,8 @@ pub enum Event {
     Beacon {
         /// Names it.
         handle: GossipHandle,
+        /// The member from whose node it came.
+        bearer: PublicKey,
         /// The beacon.
         bytes: Vec<u8>,
     },

@@ -113,7 +113,8 @@ mod tests {
     }
 
     fn gossip() -> Event {
-        Event::Gossip { handle: crate::engine::io::GossipHandle(0), group: group("heads"), bytes: Vec::new() }
+        let handle = crate::engine::io::GossipHandle(0);
+        Event::Gossip { handle, bearer: member(1), group: group("heads"), bytes: Vec::new() }
     }
 
     #[test]

@@ -20,6 +20,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 use super::behaviour::Behaviour;
 use super::clock::{Watch, unix_ms};
 use super::discovery::{Book, Class, Target};
+use super::firsthand::Firsthand;
 use super::gossip::{self, Pending, Topics};
 use super::joining::Joining;
 use super::links::{Links, Stage};
@@ -28,6 +29,7 @@ use super::names::{ByName, LookupError};
 use super::pace::Pace;
 use super::peer::{Named, role_key};
 use super::reports::Reports;
+use super::shape::{FIRSTHAND_SPREAD, FIRSTHAND_WAIT};
 use super::translate::{Happening, translate};
 use super::uplink::Uplink;
 use super::{Carry, Command, Event, Place};
@@ -74,6 +76,7 @@ pub(crate) struct Task {
     /// Names being looked up, of standing addresses only: no more than the user gave.
     lookups: JoinSet<(Multiaddr, Result<Vec<Multiaddr>, LookupError>)>,
     pub(super) pending: Pending,
+    pub(super) firsthand: Firsthand,
     pub(super) ignored: u64,
     published: Option<Instant>,
     pace: Pace,
@@ -133,6 +136,7 @@ impl Task {
             dials: BTreeMap::new(),
             lookups: JoinSet::new(),
             pending: Pending::default(),
+            firsthand: Firsthand::default(),
             ignored: 0,
             published: None,
             pace: Pace::default(),
@@ -171,6 +175,7 @@ impl Task {
                         self.reports.tell(Event::Published { group, outcome });
                     }
                 }
+                () = until(self.firsthand.due()) => self.forward_firsthand(Instant::now()),
                 Some(looked_up) = self.lookups.join_next() => match looked_up {
                     Ok((address, found)) => self.on_looked_up(&address, found),
                     Err(error) => tracing::warn!(%error, "a lookup broke off"),
@@ -183,6 +188,7 @@ impl Task {
 
     /// Lets the last messages leave and closes every connection, so that the peers need not find out by themselves.
     async fn close(mut self) {
+        self.forward_firsthand(Instant::now() + FIRSTHAND_WAIT + FIRSTHAND_SPREAD);
         if self.published.is_some_and(|at| at.elapsed() < LAST_WORDS_WINDOW) {
             let _elapsed = timeout(LAST_WORDS, async { while self.swarm.next().await.is_some() {} }).await;
         }
@@ -216,7 +222,7 @@ impl Task {
             }
             Command::Verdict { handle, verdict } => {
                 if let Some((id, from)) = self.pending.take(handle, verdict) {
-                    self.give_verdict(&id, &from, verdict);
+                    self.on_verdict(&id, from, verdict);
                 }
             }
             Command::Roster(roster) => self.on_roster(roster),

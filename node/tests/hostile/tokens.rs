@@ -55,7 +55,8 @@ fn records(roster: &Roster, signer: u8, seqs: std::ops::Range<usize>) -> Vec<Vec
 
 /// Hands a node a gossip message; returns the verdict, and how many records go to the store.
 fn gossip(state: &mut State, records: &[Vec<u8>]) -> (Verdict, usize) {
-    let input = Input::Gossip { handle: GossipHandle(1), group: army(), bytes: packed(records) };
+    let (handle, bearer) = (GossipHandle(1), key(4).public());
+    let input = Input::Gossip { handle, bearer, group: army(), bytes: packed(records) };
     let (mut verdict, mut stored) = (None, 0);
     for effect in state.handle(input, NOW) {
         match effect {

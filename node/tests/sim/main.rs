@@ -16,6 +16,7 @@ mod changes;
 mod check;
 mod clocks;
 mod crash;
+mod firsthand;
 #[path = "../forge/mod.rs"]
 mod forge;
 mod holes;

@@ -197,7 +197,7 @@ async fn drive(mut events: mpsc::Receiver<Event>, commands: mpsc::Sender<Command
     while let Some(event) = events.recv().await {
         match event {
             Event::Listening(address) => log.write(|seen| seen.listening.push(address)),
-            Event::Gossip { handle, group, bytes } => {
+            Event::Gossip { handle, group, bytes, .. } => {
                 let verdict = if bytes.starts_with(BAD) { Verdict::Reject } else { Verdict::Accept };
                 log.write(|seen| seen.gossip.push((group, bytes)));
                 commands.send(Command::Verdict { handle, verdict }).await.unwrap();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use muster_keys::PublicKey;
 use muster_roles::GroupId;
 
 use super::{MAX_APPENDING, State, sync_effects};
@@ -39,11 +40,12 @@ impl State {
     pub(super) fn on_gossip(
         &mut self,
         handle: GossipHandle,
+        bearer: &PublicKey,
         group: &GroupId,
         bytes: &[u8],
         now: UnixMillis,
     ) -> Vec<Effect> {
-        let (verdict, permitted) = self.judge_message(handle, group, bytes, now);
+        let (verdict, permitted) = self.judge_message(handle, bearer, group, bytes, now);
         let mut effects: Vec<Effect> = verdict.map(|verdict| Effect::Verdict { handle, verdict }).into_iter().collect();
         effects.extend(self.append(permitted, None));
         effects
@@ -54,6 +56,7 @@ impl State {
     fn judge_message(
         &mut self,
         handle: GossipHandle,
+        bearer: &PublicKey,
         group: &GroupId,
         bytes: &[u8],
         now: UnixMillis,
@@ -65,6 +68,7 @@ impl State {
         if self.store_failed || self.appending() + frames.len() > MAX_APPENDING {
             return (Some(Verdict::Ignore), Vec::new());
         }
+        let is_firsthand = frames.iter().all(|frame| frame.header().author == *bearer);
         let (mut rejected, mut ignored, mut early) = (false, false, false);
         let mut permitted = Vec::with_capacity(frames.len());
         for frame in frames {
@@ -80,6 +84,7 @@ impl State {
             (true, _) => Verdict::Reject,
             (false, true) => Verdict::Ignore,
             (false, false) if early => return (None, permitted),
+            (false, false) if is_firsthand => Verdict::Firsthand,
             (false, false) => Verdict::Accept,
         };
         if early {
@@ -272,7 +277,7 @@ impl State {
 /// Returns the worse of two verdicts on records of one message; where one waits, so does the whole, unless it is invalid.
 fn worse(one: Option<Verdict>, other: Option<Verdict>) -> Option<Verdict> {
     let rank = |verdict: Option<Verdict>| match verdict {
-        Some(Verdict::Accept) => 0,
+        Some(Verdict::Accept | Verdict::Firsthand) => 0,
         Some(Verdict::Ignore) => 1,
         None => 2,
         Some(Verdict::Reject) => 3,

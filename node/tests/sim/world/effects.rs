@@ -1,6 +1,7 @@
 //! What engines are told, and how what they want is carried out.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::RangeInclusive;
 
 use muster::disk::writer::Job;
 use muster::engine::io::{Effect, Input, Notice, PublishOutcome, Verdict};
@@ -18,6 +19,9 @@ use crate::breakage::Breakage;
 
 /// Bytes around a gossip message: topic and lengths, encryption, streams, TCP and IP.
 const GOSSIP_OVERHEAD: u64 = 140;
+
+/// How long what came from its author waits until it is passed on, in milliseconds (`net/shape.rs`).
+const FIRSTHAND_MS: RangeInclusive<u64> = 10..=50;
 
 impl World {
     pub fn key(&self, node: usize) -> PublicKey {
@@ -60,15 +64,20 @@ impl World {
             Effect::Verdict { handle, verdict } => {
                 let (_, group, message) = self.nodes[node].waiting.remove(&handle).expect("each is judged once");
                 let name = match verdict {
-                    Verdict::Accept => "accept",
+                    Verdict::Accept | Verdict::Firsthand => "accept",
                     Verdict::Ignore => "ignore",
                     Verdict::Reject => "reject",
                 };
                 if group.is_some() {
                     *self.verdicts.entry((node, name)).or_default() += 1;
                 }
-                if verdict == Verdict::Accept {
-                    self.spread(node, group.as_ref(), &message);
+                match verdict {
+                    Verdict::Accept => self.spread(node, group.as_ref(), &message),
+                    Verdict::Firsthand => {
+                        let waits_ms = self.rng.u64(FIRSTHAND_MS);
+                        self.schedule(waits_ms, Happening::Forward { node, group, message });
+                    }
+                    Verdict::Ignore | Verdict::Reject => {}
                 }
             }
             Effect::Show(row) => self.show(node, row),

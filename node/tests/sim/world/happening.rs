@@ -11,7 +11,8 @@ use super::World;
 
 pub enum Happening {
     Say { node: usize, group: GroupId, draft: Draft },
-    Gossip { node: usize, group: Option<GroupId>, message: Vec<u8> },
+    Gossip { node: usize, bearer: usize, group: Option<GroupId>, message: Vec<u8> },
+    Forward { node: usize, group: Option<GroupId>, message: Vec<u8> },
     Work { node: usize },
     Published { node: usize, group: GroupId, outcome: PublishOutcome },
     Tick { node: usize },
@@ -32,6 +33,7 @@ impl Happening {
         match self {
             Self::Say { .. } | Self::Tick { .. } | Self::Meet { .. } | Self::Part { .. } | Self::Leave { .. } => None,
             Self::Gossip { node, .. }
+            | Self::Forward { node, .. }
             | Self::Work { node }
             | Self::Published { node, .. }
             | Self::Up { node, .. }
@@ -62,7 +64,8 @@ impl World {
 
     /// A message made elsewhere reaches a node, as a patched client would send it.
     pub fn inject(&mut self, after_ms: u64, node: usize, group: &GroupId, message: Vec<u8>) {
-        self.schedule(after_ms, Happening::Gossip { node, group: Some(group.clone()), message });
+        // Borne by no author: a node has nothing of its own from others.
+        self.schedule(after_ms, Happening::Gossip { node, bearer: node, group: Some(group.clone()), message });
     }
 
     pub fn schedule(&mut self, after_ms: u64, happening: Happening) {
@@ -126,7 +129,8 @@ impl World {
                 self.rng.fill(&mut nonce);
                 self.feed(node, Input::Post { request: RequestId(0), group, draft, nonce });
             }
-            Happening::Gossip { node, group, message } => self.hear(node, group, message),
+            Happening::Gossip { node, bearer, group, message } => self.hear(node, bearer, group, message),
+            Happening::Forward { node, group, message } => self.spread(node, group.as_ref(), &message),
             Happening::Work { node } => self.work(node),
             Happening::Published { node, group, outcome } => self.feed(node, Input::Published { group, outcome }),
             Happening::Tick { node } => {

@@ -77,13 +77,15 @@ impl World {
             self.gossip_copies += if group.is_some() { copies } else { 0 };
             for _ in 0..copies {
                 let delay = self.rng.u64(1..=self.weather.max_delay_ms) + self.nodes[node].pace_ms;
-                self.schedule(delay, Happening::Gossip { node, group: group.cloned(), message: message.to_vec() });
+                let (group, message) = (group.cloned(), message.to_vec());
+                self.schedule(delay, Happening::Gossip { node, bearer: from, group, message });
             }
         }
     }
 
     /// What gossip does: a message is judged once and forwarded only when it was accepted.
-    pub(super) fn hear(&mut self, node: usize, group: Option<GroupId>, message: Vec<u8>) {
+    pub(super) fn hear(&mut self, node: usize, bearer: usize, group: Option<GroupId>, message: Vec<u8>) {
+        let bearer = self.key(bearer);
         let name = name_of(&message);
         let listener = &mut self.nodes[node];
         if !listener.carries.insert(name) {
@@ -95,8 +97,8 @@ impl World {
         self.feed(
             node,
             match group {
-                Some(group) => Input::Gossip { handle, group, bytes: message },
-                None => Input::Beacon { handle, bytes: message },
+                Some(group) => Input::Gossip { handle, bearer, group, bytes: message },
+                None => Input::Beacon { handle, bearer, bytes: message },
             },
         );
     }
