@@ -38,11 +38,11 @@ pub const FLOOD_PUBLISH: bool = true;
 ///
 /// It is on its way from there to everyone the author is connected with, and what is passed on would only be in its way: on a
 /// device's own link, and even more on air that all share.
-pub const FIRSTHAND_WAIT: Duration = Duration::from_millis(10);
+pub const FIRSTHAND_WAIT: Duration = Duration::from_millis(5);
 
 /// Up to how much longer it waits, by chance. Whoever comes first spares its neighbours their copies to it, so this has to be
 /// long beside a copy's way to a neighbour. Three further neighbours have it in a quarter of this, most likely.
-pub const FIRSTHAND_SPREAD: Duration = Duration::from_millis(40);
+pub const FIRSTHAND_SPREAD: Duration = Duration::from_millis(15);
 
 /// Messages of at least so many bytes are declined (IDONTWANT) of those who may be about to bring them too. It takes a message of
 /// its own for each of them, which costs as much as a copy that is no longer than this.

@@ -5,9 +5,6 @@ use std::time::Duration;
 use super::attack::{Attack, Outcome, play};
 use super::field::Field;
 
-/// How long the honest talk before each attack.
-const QUIET: Duration = Duration::from_secs(4);
-
 /// The honest are heard beside an attack within so many times what it takes without one.
 const MAX_SLOWDOWN: f64 = 2.0;
 
@@ -20,7 +17,9 @@ pub(crate) fn print(attacks: &[&Attack]) {
     let wanted =
         |attack: &Attack| only.as_ref().is_none_or(|only| only.split(',').any(|word| attack.name.contains(word)));
     for attack in attacks.iter().filter(|attack| wanted(attack)) {
-        let outcome = play(&mut Field::ready(), attack, QUIET, Duration::from_secs(length));
+        // As long before the attack as beside it: of fewer messages, the slowest in a hundred is another one.
+        let length = Duration::from_secs(length);
+        let outcome = play(&mut Field::ready(), attack, length, length);
         println!("{}", row(attack, &outcome));
     }
 }

@@ -21,7 +21,7 @@ use crate::breakage::Breakage;
 const GOSSIP_OVERHEAD: u64 = 140;
 
 /// How long what came from its author waits until it is passed on, in milliseconds (`net/shape.rs`).
-const FIRSTHAND_MS: RangeInclusive<u64> = 10..=50;
+const FIRSTHAND_MS: RangeInclusive<u64> = 5..=20;
 
 impl World {
     pub fn key(&self, node: usize) -> PublicKey {
