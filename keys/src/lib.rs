@@ -9,11 +9,13 @@ mod error;
 mod file;
 mod identity;
 mod points;
+mod randomness;
 mod seal;
 mod words;
 
 pub use error::{BadSignature, CreateError, LoadError, OpenError, PublicKeyError, RandomError, SealError, UnlockError};
 pub use file::{KeyFile, LockedKey, MAX_KEY_FILE_LEN, Passphrase, create, load, load_public};
 pub use identity::{Identity, PublicKey, Signature};
+pub use randomness::Randomness;
 pub use seal::{GroupKey, MAX_INFO_LEN, SEALED_LEN, open, seal};
 pub use words::{random_bytes, six_words};

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::{
     error::{OpenError, RandomError, SealError},
     identity::{Identity, PublicKey},
-    words::random_bytes,
+    randomness::{Randomness, Source},
 };
 
 type Kem = hpke::kem::X25519HkdfSha256;
@@ -36,12 +36,12 @@ pub const MAX_INFO_LEN: usize = 1024;
 pub struct GroupKey(Zeroizing<[u8; KEY_LEN]>);
 
 impl GroupKey {
-    /// Makes a new group key from the system's randomness.
+    /// Makes a new group key.
     ///
     /// # Errors
     /// When the system has no randomness to give.
-    pub fn generate() -> Result<Self, RandomError> {
-        random_bytes().map(Self::from_bytes)
+    pub fn generate(randomness: &mut Randomness) -> Result<Self, RandomError> {
+        randomness.bytes().map(Self::from_bytes)
     }
 
     /// Takes the 32 bytes of a group key.
@@ -65,21 +65,23 @@ impl fmt::Debug for GroupKey {
 ///
 /// # Errors
 /// When the system has no randomness to give, or `info` is longer than [`MAX_INFO_LEN`].
-pub fn seal(to: &PublicKey, info: &[u8], key: &GroupKey) -> Result<Vec<u8>, SealError> {
+pub fn seal(to: &PublicKey, info: &[u8], key: &GroupKey, randomness: &mut Randomness) -> Result<Vec<u8>, SealError> {
     if info.len() > MAX_INFO_LEN {
         return Err(SealError::InfoTooLong { found: info.len(), limit: MAX_INFO_LEN });
     }
     // The HPKE library panics where the system has no randomness: asking first makes that an error.
-    let _: [u8; 32] = random_bytes()?;
+    let _: [u8; 32] = randomness.bytes()?;
     let recipient = recipient_key(to)?;
-    let (encapped, ciphertext) = hpke::single_shot_seal::<ChaCha20Poly1305, HkdfSha256, Kem>(
-        &OpModeS::Base,
-        &recipient,
-        info,
-        key.as_bytes(),
-        b"",
-    )
-    .map_err(|_| SealError::Recipient)?;
+    let (mode, key) = (OpModeS::Base, key.as_bytes());
+    let sealed = match randomness.source() {
+        Source::System => {
+            hpke::single_shot_seal::<ChaCha20Poly1305, HkdfSha256, Kem>(&mode, &recipient, info, key, b"")
+        }
+        Source::Seeded(seeded) => hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, Kem>(
+            &mode, &recipient, info, key, b"", seeded,
+        ),
+    };
+    let (encapped, ciphertext) = sealed.map_err(|_| SealError::Recipient)?;
     Ok([encapped.to_bytes().as_slice(), &ciphertext].concat())
 }
 

@@ -11,7 +11,7 @@
 mod ageing;
 mod editor;
 
-use muster_keys::{Identity, PublicKey};
+use muster_keys::{Identity, PublicKey, Randomness};
 
 use self::editor::{Editor, Right, new_epoch};
 use crate::authority::Authority;
@@ -24,7 +24,7 @@ use crate::roster::Roster;
 use crate::signed::{self, Payload};
 use crate::timestamp::Timestamp;
 
-pub use ageing::{EPOCH_MS, due_rekey, overdue_groups};
+pub use ageing::{EPOCH_MS, due_rekey, due_rekey_with, overdue_groups};
 
 /// A change to a unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,14 +76,30 @@ pub struct NewAuthority {
 /// # Errors
 /// Says which rule forbids it, or what the signer lacks to do it.
 pub fn draft(roster: &Roster, signer: &Identity, edit: &Edit, now: Timestamp) -> Result<Proposal, EditError> {
+    draft_with(roster, signer, edit, now, &mut Randomness::system())
+}
+
+/// Does what [`draft`] does, with keys and seals drawn from `randomness`, so that a simulation can make the same again.
+///
+/// # Errors
+/// Says which rule forbids it, or what the signer lacks to do it.
+pub fn draft_with(
+    roster: &Roster,
+    signer: &Identity,
+    edit: &Edit,
+    now: Timestamp,
+    randomness: &mut Randomness,
+) -> Result<Proposal, EditError> {
     let key = signer.public();
     let authority = roster.charter().authority();
     let role = roster.member(&key).map(|member| member.role);
     let (Some(Role::Leader(troop)), false) = (role, authority.satisfied_by(&[key])) else {
-        return propose(roster, signer, edit, now);
+        return propose_with(roster, signer, edit, now, randomness);
     };
-    match Editor::new(roster, signer, Right::Leader(troop), now).apply(edit) {
-        Err(EditError::OwnSoldiersOnly { .. }) if authority.keys().contains(&key) => propose(roster, signer, edit, now),
+    match Editor::new(roster, signer, Right::Leader(troop), now, randomness).apply(edit) {
+        Err(EditError::OwnSoldiersOnly { .. }) if authority.keys().contains(&key) => {
+            propose_with(roster, signer, edit, now, randomness)
+        }
         payloads => Ok(Proposal::begin(payloads?, signer)?),
     }
 }
@@ -94,10 +110,20 @@ pub fn draft(roster: &Roster, signer: &Identity, edit: &Edit, now: Timestamp) ->
 /// # Errors
 /// Says which rule forbids it, or what the signer lacks to do it.
 pub fn propose(roster: &Roster, signer: &Identity, edit: &Edit, now: Timestamp) -> Result<Proposal, EditError> {
+    propose_with(roster, signer, edit, now, &mut Randomness::system())
+}
+
+fn propose_with(
+    roster: &Roster,
+    signer: &Identity,
+    edit: &Edit,
+    now: Timestamp,
+    randomness: &mut Randomness,
+) -> Result<Proposal, EditError> {
     if !roster.charter().authority().keys().contains(&signer.public()) {
         return Err(EditError::NotEntitled);
     }
-    let payloads = Editor::new(roster, signer, Right::Authority, now).apply(edit)?;
+    let payloads = Editor::new(roster, signer, Right::Authority, now, randomness).apply(edit)?;
     Ok(Proposal::begin(payloads, signer)?)
 }
 
@@ -161,10 +187,25 @@ pub fn found(
     troops: &[TroopDef],
     now: Timestamp,
 ) -> Result<Vec<Vec<u8>>, EditError> {
+    found_with(name, chief, identity, troops, now, &mut Randomness::system())
+}
+
+/// Does what [`found`] does, with keys and seals drawn from `randomness`, so that a simulation can make the same again.
+///
+/// # Errors
+/// If the troops clash, or the system has no randomness.
+pub fn found_with(
+    name: &UnitName,
+    chief: &MemberName,
+    identity: &Identity,
+    troops: &[TroopDef],
+    now: Timestamp,
+    randomness: &mut Randomness,
+) -> Result<Vec<Vec<u8>>, EditError> {
     let authority = Authority::single(identity.public());
     let unit = authority.unit();
     let commander = Person { name: chief.clone(), key: identity.public() };
-    let first_epoch = |group: &GroupId| new_epoch(unit, group, 1, now, [&commander].into_iter());
+    let mut first_epoch = |group: &GroupId| new_epoch(unit, group, 1, now, [&commander].into_iter(), randomness);
     let charter = CharterText {
         name: name.clone(),
         unit,

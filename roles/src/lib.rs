@@ -7,7 +7,8 @@
 //! signed by one or, as a [`Proposal`], by several.
 //!
 //! Everything here is pure: there is no clock, file or network, and time comes in as an argument. The
-//! only randomness is in fresh group keys and their sealing.
+//! only randomness is in fresh group keys and their sealing; what a simulation gives can take its place ([`draft_with`]
+//! and the like).
 
 mod act;
 mod authority;
@@ -39,7 +40,8 @@ pub use document::{
     TroopDef,
 };
 pub use edit::{
-    EPOCH_MS, Edit, NewAuthority, add_member, draft, due_rekey, found, overdue_groups, propose, rekey, remove_member,
+    EPOCH_MS, Edit, NewAuthority, add_member, draft, draft_with, due_rekey, due_rekey_with, found, found_with,
+    overdue_groups, propose, rekey, remove_member,
 };
 pub use error::{DecodeError, EditError, InvalidDocument, NameError, ProposalError, Refusal, RosterError};
 pub use join::{Admitting, BrokenCommitment, Commitment, JoinNonce, JoinWords, Joining};

@@ -31,11 +31,16 @@ fn the_map_gives_the_pair_that_libsodium_documents() {
     assert_eq!(secret.to_bytes().as_slice(), bytes("8052030376d47112be7f73ed7a019293dd12ad910b654455798b4667d73de166"));
 }
 
+/// Sealed with the system's randomness.
+fn sealed(to: &PublicKey, info: &[u8], key: &GroupKey) -> Result<Vec<u8>, SealError> {
+    seal(to, info, key, &mut Randomness::system())
+}
+
 #[test]
 fn only_the_recipient_opens_a_seal_and_only_under_its_context() {
     let (army3, navy1) = (Identity::from_seed(&[3; 32]), Identity::from_seed(&[1; 32]));
     let key = GroupKey::from_bytes([42; 32]);
-    let sealed = seal(&army3.public(), b"army 7", &key).unwrap();
+    let sealed = sealed(&army3.public(), b"army 7", &key).unwrap();
     assert_eq!(sealed.len(), SEALED_LEN);
     assert_eq!(open(&army3, b"army 7", &sealed), Ok(key));
     assert_eq!(open(&army3, b"army 8", &sealed), Err(OpenError::NotForUs));
@@ -43,16 +48,30 @@ fn only_the_recipient_opens_a_seal_and_only_under_its_context() {
 }
 
 #[test]
+fn a_seed_gives_the_same_key_and_seal_again_and_the_recipient_opens_it() {
+    let army3 = Identity::from_seed(&[3; 32]);
+    let seeded = |seed| {
+        let mut randomness = Randomness::seeded([seed; 32]);
+        let key = GroupKey::generate(&mut randomness).unwrap();
+        let sealed = seal(&army3.public(), b"army 7", &key, &mut randomness).unwrap();
+        assert_eq!(open(&army3, b"army 7", &sealed), Ok(key));
+        sealed
+    };
+    assert_eq!(seeded(1), seeded(1));
+    assert_ne!(seeded(1), seeded(2));
+}
+
+#[test]
 fn sealing_twice_gives_different_bytes() {
     let public = Identity::from_seed(&[3; 32]).public();
-    let key = GroupKey::generate().unwrap();
-    assert_ne!(seal(&public, b"", &key).unwrap(), seal(&public, b"", &key).unwrap());
+    let key = GroupKey::generate(&mut Randomness::system()).unwrap();
+    assert_ne!(sealed(&public, b"", &key).unwrap(), sealed(&public, b"", &key).unwrap());
 }
 
 #[test]
 fn a_seal_with_a_weak_encapsulated_key_is_refused() {
     let identity = Identity::from_seed(&[3; 32]);
-    let mut sealed = seal(&identity.public(), b"", &GroupKey::from_bytes([1; 32])).unwrap();
+    let mut sealed = sealed(&identity.public(), b"", &GroupKey::from_bytes([1; 32])).unwrap();
     // The point of order one: the agreed secret would be zero whoever the recipient is.
     sealed[..ENCAPPED_LEN].fill(0);
     assert_eq!(open(&identity, b"", &sealed), Err(OpenError::NotForUs));
@@ -61,7 +80,7 @@ fn a_seal_with_a_weak_encapsulated_key_is_refused() {
 #[test]
 fn a_seal_of_another_length_is_refused() {
     let identity = Identity::from_seed(&[3; 32]);
-    let mut sealed = seal(&identity.public(), b"", &GroupKey::from_bytes([1; 32])).unwrap();
+    let mut sealed = sealed(&identity.public(), b"", &GroupKey::from_bytes([1; 32])).unwrap();
     sealed.push(0);
     assert_eq!(open(&identity, b"", &sealed), Err(OpenError::Length { found: 81, expected: 80 }));
     assert_eq!(open(&identity, b"", &[]), Err(OpenError::Length { found: 0, expected: 80 }));
@@ -71,11 +90,11 @@ fn a_seal_of_another_length_is_refused() {
 fn too_long_a_context_is_an_error_and_no_panic() {
     let identity = Identity::from_seed(&[3; 32]);
     let long = vec![0; MAX_INFO_LEN + 1];
-    let refused = seal(&identity.public(), &long, &GroupKey::from_bytes([1; 32]));
+    let refused = sealed(&identity.public(), &long, &GroupKey::from_bytes([1; 32]));
     assert!(matches!(refused, Err(SealError::InfoTooLong { found: 1025, limit: 1024 })));
     assert_eq!(open(&identity, &long, &[0; SEALED_LEN]), Err(OpenError::NotForUs));
     let longest = &long[..MAX_INFO_LEN];
-    let sealed = seal(&identity.public(), longest, &GroupKey::from_bytes([1; 32])).unwrap();
+    let sealed = sealed(&identity.public(), longest, &GroupKey::from_bytes([1; 32])).unwrap();
     assert_eq!(open(&identity, longest, &sealed), Ok(GroupKey::from_bytes([1; 32])));
 }
 
@@ -88,14 +107,14 @@ proptest! {
     #[test]
     fn whatever_is_sealed_opens_again(seed: [u8; 32], key: [u8; 32], info in prop::collection::vec(any::<u8>(), 0..100)) {
         let identity = Identity::from_seed(&seed);
-        let sealed = seal(&identity.public(), &info, &GroupKey::from_bytes(key)).unwrap();
+        let sealed = sealed(&identity.public(), &info, &GroupKey::from_bytes(key)).unwrap();
         prop_assert_eq!(open(&identity, &info, &sealed), Ok(GroupKey::from_bytes(key)));
     }
 
     #[test]
     fn any_changed_bit_keeps_a_seal_shut(place in 0..SEALED_LEN, bit in 0..8_u8) {
         let identity = Identity::from_seed(&[3; 32]);
-        let mut sealed = seal(&identity.public(), b"army 7", &GroupKey::from_bytes([42; 32])).unwrap();
+        let mut sealed = sealed(&identity.public(), b"army 7", &GroupKey::from_bytes([42; 32])).unwrap();
         sealed[place] ^= 1 << bit;
         prop_assert_eq!(open(&identity, b"army 7", &sealed), Err(OpenError::NotForUs));
     }

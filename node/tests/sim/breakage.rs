@@ -11,7 +11,9 @@ use muster::engine::change::Change;
 use muster::engine::policy::{Permitted, permit_record};
 use muster::engine::verify::Verified;
 use muster_keys::Identity;
-use muster_roles::{Edit, EditError, GroupId, Role, Roster, Timestamp, TroopDef, add_member, draft, due_rekey, found};
+use muster_roles::{
+    Edit, EditError, GroupId, Role, Roster, Timestamp, TroopDef, add_member, draft_with, due_rekey_with, found,
+};
 use serde_bytes::{ByteArray, Bytes};
 use serde_cbor::Value;
 
@@ -31,7 +33,7 @@ pub enum Breakage {
 impl World {
     /// Makes and signs the documents of a change, as the driver does.
     pub fn sign(
-        &self,
+        &mut self,
         node: usize,
         change: Change,
         roster: &Arc<Roster>,
@@ -40,7 +42,7 @@ impl World {
         let signer = &self.nodes[node].identity;
         match change {
             Change::Make(edit) => {
-                let proposal = draft(roster, signer, &edit, now)?;
+                let proposal = draft_with(roster, signer, &edit, now, &mut self.randomness)?;
                 let documents = proposal.documents();
                 let keeps_epochs = self.breakage == Some(Breakage::KeepsEpochs) && matches!(edit, Edit::Remove { .. });
                 Ok(if keeps_epochs {
@@ -49,7 +51,9 @@ impl World {
                     documents.map(<[u8]>::to_vec).collect()
                 })
             }
-            Change::RekeyDue => due_rekey(roster, signer, now).map(Option::unwrap_or_default),
+            Change::RekeyDue => {
+                due_rekey_with(roster, signer, now, &mut self.randomness).map(Option::unwrap_or_default)
+            }
             Change::Adopt(documents) => Ok(documents),
         }
     }

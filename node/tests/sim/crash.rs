@@ -88,14 +88,7 @@ impl World {
     pub fn note_stored(&mut self, node: usize, records: &[(Permitted, Fate)]) {
         for (record, fate) in records {
             let header = record.frame().header();
-            self.note((
-                node,
-                header.author.as_bytes(),
-                header.group.as_str(),
-                header.seq,
-                header.time.to_u64(),
-                *fate == Fate::New,
-            ));
+            self.note((node, record.frame().id(), *fate == Fate::New));
             if record.is_own() && self.breakage != Some(Breakage::AcknowledgesUnstored) {
                 let place = (header.group.clone(), header.time, record.frame().id());
                 self.nodes[node].acknowledged.push(place);

@@ -19,6 +19,7 @@ mod crash;
 mod firsthand;
 #[path = "../forge/mod.rs"]
 mod forge;
+mod founding;
 mod holes;
 mod islands;
 mod judged;
@@ -35,9 +36,10 @@ mod world;
 use std::sync::Arc;
 
 use muster_keys::Identity;
-use muster_roles::{GroupId, Role, Roster, Timestamp, TroopDef, add_member, found};
+use muster_roles::{GroupId, Role, Roster, Timestamp};
 
 use crate::forge::Forged;
+use crate::founding::{randomness, roster_of};
 use crate::world::{START, Weather, World};
 
 const CALM: Weather = Weather { max_delay_ms: 50, lost_per_mille: 0, doubled_per_mille: 50 };
@@ -58,22 +60,14 @@ fn group(name: &str) -> GroupId {
 
 /// Ten members: the commander, a leader and two soldiers in each of three troops; the same keys in every run.
 fn unit() -> (Arc<Roster>, Vec<Identity>) {
-    let now = Timestamp::from_ms(START.0 - 1000);
     let identities: Vec<Identity> = (0..10).map(|n| Identity::from_seed(&[n + 1; 32])).collect();
-    let troops =
-        [("navy", 'n'), ("airforce", 'a'), ("army", 'r')].map(|(id, letter)| TroopDef { id: group(id), letter });
-    let (name, chief) = ("1st Brigade".parse().unwrap(), "Chief".parse().unwrap());
-    let documents = found(&name, &chief, &identities[0], &troops, now).unwrap();
-    let mut roster = Roster::from_documents(documents.iter().map(Vec::as_slice), now).unwrap();
-    for (n, identity) in identities.iter().enumerate().skip(1) {
-        let troop = troops[(n - 1) / 3].id.clone();
-        let role = if (n - 1) % 3 == 0 { Role::Leader(troop) } else { Role::Soldier(troop) };
-        let name = format!("Member{n}").parse().unwrap();
-        for document in add_member(&roster, &identities[0], name, role, identity.public(), now).unwrap() {
-            roster.accept(&document, now).unwrap();
-        }
-    }
-    (Arc::new(roster), identities)
+    let troops = [("navy", 'n'), ("airforce", 'a'), ("army", 'r')];
+    let of = |(id, _)| {
+        let soldier = Role::Soldier(group(id));
+        [Role::Leader(group(id)), soldier.clone(), soldier]
+    };
+    let roster = roster_of(&identities, &troops, "Member", troops.into_iter().flat_map(of), &mut randomness(0));
+    (roster, identities)
 }
 
 /// Everyone talks, wherever they like: what they may not say is refused at once.

@@ -11,6 +11,7 @@ use muster_keys::Identity;
 use muster_roles::{GroupId, Precedence, Role, Roster, Timestamp};
 
 use crate::forge::{self, Forged};
+use crate::founding::{randomness, roster_of};
 use crate::world::{START, World};
 use crate::{CALM, group, play, unit};
 
@@ -344,21 +345,10 @@ fn how_far_a_member_has_read_is_told_unless_it_is_discreet() {
 
 /// The commander and nine members of the army: ten who read its group.
 fn army_of_ten() -> (std::sync::Arc<muster_roles::Roster>, Vec<Identity>) {
-    let now = Timestamp::from_ms(START.0 - 1000);
     let identities: Vec<Identity> = (0..10).map(|n| Identity::from_seed(&[n + 101; 32])).collect();
-    let troops = [muster_roles::TroopDef { id: group("army"), letter: 'r' }];
-    let (name, chief) = ("1st Brigade".parse().unwrap(), "Chief".parse().unwrap());
-    let documents = muster_roles::found(&name, &chief, &identities[0], &troops, now).unwrap();
-    let mut roster = muster_roles::Roster::from_documents(documents.iter().map(Vec::as_slice), now).unwrap();
-    for (n, identity) in identities.iter().enumerate().skip(1) {
-        let role = if n == 1 { Role::Leader(group("army")) } else { Role::Soldier(group("army")) };
-        let name = format!("Army{n}").parse().unwrap();
-        let added = muster_roles::add_member(&roster, &identities[0], name, role, identity.public(), now).unwrap();
-        for document in added {
-            roster.accept(&document, now).unwrap();
-        }
-    }
-    (std::sync::Arc::new(roster), identities)
+    let soldiers = std::iter::repeat_n(Role::Soldier(group("army")), 8);
+    let roles = std::iter::once(Role::Leader(group("army"))).chain(soldiers);
+    (roster_of(&identities, &[("army", 'r')], "Army", roles, &mut randomness(0)), identities)
 }
 
 /// Bytes that gossip takes where ten read a group and one message a second is posted to it for ten minutes, by so many in

@@ -11,12 +11,14 @@ use muster::engine::policy::Carry;
 use muster::engine::verify::check_records;
 use muster::engine::{Boot, store::CARRY_QUOTA_BYTES};
 use muster_keys::Identity;
-use muster_roles::{Edit, GroupId, Precedence, Role, Roster, Timestamp, TroopDef, add_member, found};
+use muster_roles::{Edit, GroupId, Precedence, Role, Roster, Timestamp};
 
 use crate::breakage::{Breakage, permit_anyway};
 use crate::check;
 use crate::forge::Forged;
-use crate::world::{Happening, START, SimNode, Weather, World};
+use crate::founding::{randomness, roster_of};
+use crate::group;
+use crate::world::{Happening, SimNode, Weather, World};
 
 /// How long things go wrong, in milliseconds.
 const SAFETY_MS: u64 = 60_000;
@@ -84,40 +86,27 @@ fn identity(rng: &mut fastrand::Rng) -> Identity {
 }
 
 /// A random unit: a commander, a troop or two, and perhaps a carrier.
-fn unit(rng: &mut fastrand::Rng) -> (Arc<Roster>, Vec<Identity>) {
-    let issued = Timestamp::from_ms(START.0 - 1000);
-    let troops: Vec<TroopDef> = [("army", 'r'), ("navy", 'n')]
-        .into_iter()
-        .take(rng.usize(1..=2))
-        .map(|(id, letter)| TroopDef { id: id.parse().unwrap(), letter })
-        .collect();
+fn unit(rng: &mut fastrand::Rng, seed: u64) -> (Arc<Roster>, Vec<Identity>) {
+    let troops = &[("army", 'r'), ("navy", 'n')][..rng.usize(1..=2)];
     let mut roles = Vec::new();
-    for troop in &troops {
+    for (troop, _) in troops {
         if rng.u8(0..4) > 0 {
-            roles.push(Role::Leader(troop.id.clone()));
+            roles.push(Role::Leader(group(troop)));
         }
-        (0..rng.usize(1..=2)).for_each(|_| roles.push(Role::Soldier(troop.id.clone())));
+        (0..rng.usize(1..=2)).for_each(|_| roles.push(Role::Soldier(group(troop))));
     }
     if rng.bool() {
         roles.push(Role::Carrier);
     }
     let identities: Vec<Identity> = (0..=roles.len()).map(|_| identity(rng)).collect();
-    let (name, chief) = ("1st Brigade".parse().unwrap(), "Chief".parse().unwrap());
-    let documents = found(&name, &chief, &identities[0], &troops, issued).unwrap();
-    let mut roster = Roster::from_documents(documents.iter().map(Vec::as_slice), issued).unwrap();
-    for (n, role) in roles.into_iter().enumerate() {
-        let (name, key) = (format!("Member{n}").parse().unwrap(), identities[n + 1].public());
-        for document in add_member(&roster, &identities[0], name, role, key, issued).unwrap() {
-            roster.accept(&document, issued).unwrap();
-        }
-    }
-    (Arc::new(roster), identities)
+    let roster = roster_of(&identities, troops, "Member", roles, &mut randomness(seed));
+    (roster, identities)
 }
 
 impl Storm {
     fn new(seed: u64, breakage: Option<Breakage>) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let (roster, identities) = unit(&mut rng);
+        let (roster, identities) = unit(&mut rng, seed);
         let weather = Weather {
             max_delay_ms: rng.u64(20..2000),
             lost_per_mille: rng.u32(0..300),

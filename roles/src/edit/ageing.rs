@@ -1,6 +1,6 @@
 //! Epochs that are old are ended by whoever may, and by no two at once.
 
-use muster_keys::{Identity, PublicKey};
+use muster_keys::{Identity, PublicKey, Randomness};
 
 use super::Proposal;
 use super::editor::{Editor, Right};
@@ -42,6 +42,19 @@ const URGENT_FACTOR: u64 = 60;
 /// # Errors
 /// If the system has no randomness.
 pub fn due_rekey(roster: &Roster, signer: &Identity, now: Timestamp) -> Result<Option<Vec<Vec<u8>>>, EditError> {
+    due_rekey_with(roster, signer, now, &mut Randomness::system())
+}
+
+/// Does what [`due_rekey`] does, with keys and seals drawn from `randomness`, so that a simulation can make the same again.
+///
+/// # Errors
+/// If the system has no randomness.
+pub fn due_rekey_with(
+    roster: &Roster,
+    signer: &Identity,
+    now: Timestamp,
+    randomness: &mut Randomness,
+) -> Result<Option<Vec<Vec<u8>>>, EditError> {
     let key = signer.public();
     let authority = roster.charter().authority();
     let place = authority.keys().iter().position(|holder| *holder == key);
@@ -74,7 +87,7 @@ pub fn due_rekey(roster: &Roster, signer: &Identity, now: Timestamp) -> Result<O
         Some(troop) if place.is_none() => Right::Leader(troop.clone()),
         _ => Right::Authority,
     };
-    let payloads = Editor::new(roster, signer, right, now).rekey(due)?;
+    let payloads = Editor::new(roster, signer, right, now, randomness).rekey(due)?;
     Ok(Some(Proposal::begin(payloads, signer)?.into_documents()))
 }
 

@@ -1,6 +1,6 @@
 //! One signer making one change to one roster.
 
-use muster_keys::{GroupKey, Identity, PublicKey};
+use muster_keys::{GroupKey, Identity, PublicKey, Randomness};
 
 use super::{Edit, NewAuthority};
 use crate::authority::{Authority, UnitId};
@@ -30,15 +30,23 @@ pub(super) struct Editor<'a> {
     right: Right,
     /// When all documents of the change are issued: after everything that they might replace.
     issued: Timestamp,
+    /// What new keys and their seals are drawn from.
+    randomness: &'a mut Randomness,
 }
 
 impl<'a> Editor<'a> {
-    pub(super) fn new(roster: &'a Roster, signer: &'a Identity, right: Right, now: Timestamp) -> Self {
-        Self { roster, signer, right, issued: now.max(roster.issued().next()) }
+    pub(super) fn new(
+        roster: &'a Roster,
+        signer: &'a Identity,
+        right: Right,
+        now: Timestamp,
+        randomness: &'a mut Randomness,
+    ) -> Self {
+        Self { roster, signer, right, issued: now.max(roster.issued().next()), randomness }
     }
 
     /// The documents that make a change, in the order in which they are to be accepted.
-    pub(super) fn apply(&self, edit: &Edit) -> Result<Vec<Payload>, EditError> {
+    pub(super) fn apply(&mut self, edit: &Edit) -> Result<Vec<Payload>, EditError> {
         match edit {
             Edit::Add { name, role, key } => self.add(name, role, key),
             Edit::Remove { name } => self.remove(name),
@@ -47,7 +55,7 @@ impl<'a> Editor<'a> {
         }
     }
 
-    fn add(&self, name: &MemberName, role: &Role, key: &PublicKey) -> Result<Vec<Payload>, EditError> {
+    fn add(&mut self, name: &MemberName, role: &Role, key: &PublicKey) -> Result<Vec<Payload>, EditError> {
         self.check_right_to(role)?;
         self.check_new(name, role, key)?;
         let person = Person { name: name.clone(), key: *key };
@@ -83,7 +91,7 @@ impl<'a> Editor<'a> {
         }
     }
 
-    fn remove(&self, name: &str) -> Result<Vec<Payload>, EditError> {
+    fn remove(&mut self, name: &str) -> Result<Vec<Payload>, EditError> {
         let gone = |person: &Person| person.name.as_str().eq_ignore_ascii_case(name);
         let commander = self.roster.charter().commander();
         if gone(commander) {
@@ -119,14 +127,14 @@ impl<'a> Editor<'a> {
     }
 
     /// Begins a new epoch of those groups, of which `due` says so, that the signer may sign for.
-    pub(super) fn rekey(&self, due: impl Fn(&GroupId) -> bool) -> Result<Vec<Payload>, EditError> {
+    pub(super) fn rekey(&mut self, due: impl Fn(&GroupId) -> bool) -> Result<Vec<Payload>, EditError> {
         let mut payloads = Vec::new();
         let mut charter = self.next_charter();
         if self.right == Right::Authority && due(GroupId::heads_ref()) {
             charter.keyring = self.heads_epoch(&charter)?;
             payloads.push(Payload::Charter(charter.clone()));
         }
-        for troop in self.troops().filter(|troop| due(troop)) {
+        for troop in self.troops().into_iter().filter(|troop| due(troop)) {
             let mut sheet = self.next_sheet(troop)?;
             sheet.keyring = self.troop_epoch(&charter, troop, &sheet.soldiers, None)?;
             payloads.push(Payload::Sheet(sheet));
@@ -139,7 +147,7 @@ impl<'a> Editor<'a> {
     /// Every sheet is made anew: those that only the former authority has signed lose their standing with it. The
     /// change of authority is a charter of its own, without group keys, as it is kept for ever; the
     /// charter that follows it is the one with the keys, which grows old like any other.
-    fn succeed(&self, new: &NewAuthority) -> Result<Vec<Payload>, EditError> {
+    fn succeed(&mut self, new: &NewAuthority) -> Result<Vec<Payload>, EditError> {
         if let Right::Leader(own) = &self.right {
             return Err(EditError::OwnSoldiersOnly { own: own.clone() });
         }
@@ -176,12 +184,13 @@ impl<'a> Editor<'a> {
     }
 
     /// The troops whose sheets the signer may sign.
-    fn troops(&self) -> impl Iterator<Item = &'a GroupId> {
+    fn troops(&self) -> Vec<&'a GroupId> {
         let troops = self.roster.troops().iter().map(|troop| &troop.id);
-        troops.filter(|troop| match &self.right {
+        let may_sign = |troop: &&GroupId| match &self.right {
             Right::Authority => true,
             Right::Leader(own) => own == *troop,
-        })
+        };
+        troops.filter(may_sign).collect()
     }
 
     fn check_right_to(&self, role: &Role) -> Result<(), EditError> {
@@ -245,7 +254,7 @@ impl<'a> Editor<'a> {
     /// Where sheets of later epochs have fallen away it begins an epoch after theirs, so that it leaves what was
     /// written under them alone. Versions end at the highest number there is: should a leader have signed
     /// that, the authority's sheet of the same version still goes before it.
-    fn next_sheet(&self, troop: &GroupId) -> Result<SheetText, EditError> {
+    fn next_sheet(&mut self, troop: &GroupId) -> Result<SheetText, EditError> {
         let charter = self.roster.charter().text();
         let sheet = self.roster.sheet(troop);
         let soldiers = sheet.map_or(Vec::new(), |sheet| sheet.soldiers().to_vec());
@@ -273,7 +282,7 @@ impl<'a> Editor<'a> {
     }
 
     /// A new epoch of `heads`, for the commander and the leaders.
-    fn heads_epoch(&self, charter: &CharterText) -> Result<SealedKeyring, EditError> {
+    fn heads_epoch(&mut self, charter: &CharterText) -> Result<SealedKeyring, EditError> {
         let leaders = charter.leaders.iter().map(|leader| &leader.person);
         self.next_epoch(&GroupId::heads(), leaders.chain([&charter.commander]))
     }
@@ -282,15 +291,15 @@ impl<'a> Editor<'a> {
     ///
     /// A soldier whose entry has no standing has no right to read either.
     fn troop_epoch(
-        &self,
+        &mut self,
         charter: &CharterText,
         troop: &GroupId,
         soldiers: &[Person],
         new: Option<&Person>,
     ) -> Result<SealedKeyring, EditError> {
-        let role = Role::Soldier(troop.clone());
+        let (roster, role) = (self.roster, Role::Soldier(troop.clone()));
         let has_standing = |soldier: &&Person| {
-            let member = self.roster.member(&soldier.key);
+            let member = roster.member(&soldier.key);
             member.is_some_and(|member| member.role == role)
         };
         let leaders = charter.leaders.iter().filter(|leader| leader.troop == *troop);
@@ -299,18 +308,18 @@ impl<'a> Editor<'a> {
     }
 
     fn next_epoch<'p>(
-        &self,
+        &mut self,
         group: &GroupId,
         readers: impl Iterator<Item = &'p Person>,
     ) -> Result<SealedKeyring, EditError> {
         let epoch = self.roster.last_epoch(group).saturating_add(1);
-        new_epoch(self.roster.unit(), group, epoch, self.issued, readers)
+        new_epoch(self.roster.unit(), group, epoch, self.issued, readers, self.randomness)
     }
 
     /// The current keyring of a group with one more member in it, or none where the signer has no key to
     /// share: then a new epoch has to begin.
     fn shared(
-        &self,
+        &mut self,
         group: &GroupId,
         keyring: &SealedKeyring,
         person: &Person,
@@ -321,7 +330,7 @@ impl<'a> Editor<'a> {
             return Ok(None);
         };
         let mut keyring = keyring.clone();
-        keyring.sealed.push(seal_to(person, &info, &key)?);
+        keyring.sealed.push(seal_to(person, &info, &key, self.randomness)?);
         keyring.sealed.sort_unstable_by_key(|entry| entry.to);
         Ok(Some(keyring))
     }
@@ -341,17 +350,18 @@ pub(super) fn new_epoch<'p>(
     epoch: u64,
     since: Timestamp,
     readers: impl Iterator<Item = &'p Person>,
+    randomness: &mut Randomness,
 ) -> Result<SealedKeyring, EditError> {
-    let key = GroupKey::generate()?;
+    let key = GroupKey::generate(randomness)?;
     let info = seal_info(unit, group, epoch);
-    let sealed: Result<Vec<_>, _> = readers.map(|reader| seal_to(reader, &info, &key)).collect();
+    let sealed: Result<Vec<_>, _> = readers.map(|reader| seal_to(reader, &info, &key, randomness)).collect();
     let mut sealed = sealed?;
     sealed.sort_unstable_by_key(|entry| entry.to);
     Ok(SealedKeyring { epoch, since, sealed })
 }
 
-fn seal_to(person: &Person, info: &[u8], key: &GroupKey) -> Result<SealedKey, EditError> {
+fn seal_to(person: &Person, info: &[u8], key: &GroupKey, randomness: &mut Randomness) -> Result<SealedKey, EditError> {
     let failed = |reason| EditError::Seal { name: person.name.clone(), reason };
-    let sealed = muster_keys::seal(&person.key, info, key).map_err(failed)?;
+    let sealed = muster_keys::seal(&person.key, info, key, randomness).map_err(failed)?;
     Ok(SealedKey { to: *person.key.as_bytes(), sealed: wire::first_bytes(&sealed) })
 }

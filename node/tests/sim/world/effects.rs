@@ -136,7 +136,7 @@ impl World {
         let is_stored = shower.state.has_failed() || shower.store.contains(row.group(), row.time(), row.id());
         assert!(is_stored, "node {node} was shown what is not stored");
         assert!(is_entitled(shower, &row), "{:?} was shown {}", shower.role, row.group());
-        let what = (node, row.author().to_string(), row.text().to_string());
+        let what = (node, row.id(), row.text().to_string());
         shower.shown.push(row);
         self.note(what);
     }

@@ -18,7 +18,7 @@ use muster::engine::Boot;
 use muster::engine::store::Stored;
 use muster::engine::sync::SessionId;
 use muster::engine::time::UnixMillis;
-use muster_keys::Identity;
+use muster_keys::{Identity, Randomness};
 use muster_roles::{GroupId, Roster};
 
 pub use self::happening::Happening;
@@ -26,6 +26,7 @@ use self::network::links;
 pub use self::node::SimNode;
 use self::streams::End;
 use crate::breakage::Breakage;
+use crate::founding::randomness;
 
 /// When every simulation begins, in Unix milliseconds.
 pub const START: UnixMillis = UnixMillis(1_800_000_000_000);
@@ -58,8 +59,9 @@ pub struct World {
     pub rng: Rng,
     pub now: UnixMillis,
     pub verdicts: BTreeMap<(usize, &'static str), u64>,
-    /// Of all that was shown, stored and refused: who, when, and what by its author's name and count. Ciphertext and ids are
-    /// left out, for group keys are drawn by the system; and so is the order within a millisecond, which ids decide.
+    /// What the keys of new epochs are drawn from.
+    pub randomness: Randomness,
+    /// Of all that was shown, stored and refused: who, when, and what, by its id. The order within a millisecond is left out.
     pub trace: u64,
     pub weather: Weather,
     /// What happens when; with the life of the node that it happens to.
@@ -123,6 +125,7 @@ impl World {
             now: START,
             verdicts: BTreeMap::new(),
             trace: 0,
+            randomness: randomness(seed),
             weather,
             breakage: None,
             skew_allowed_ms: SKEW_ALLOWED_MS,
