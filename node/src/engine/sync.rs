@@ -7,6 +7,7 @@
 //! turn. A node leads one session at a time, so it never asks two members for the same record. Nothing of a session
 //! need survive it: after a break the next one compares anew, and what has arrived is not missing.
 
+mod early;
 mod frame;
 mod index;
 mod patience;
@@ -21,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use muster_keys::PublicKey;
 use muster_roles::{GroupId, Timestamp};
 
+use self::early::Early;
 pub use self::frame::{Frame, FrameError, MAX_FRAME_LEN, MAX_WANTED};
 pub use self::index::{Index, SyncId};
 use self::patience::Patience;
@@ -119,6 +121,7 @@ pub(super) struct Sync {
     /// What comparing has found somebody else to have, of records that nobody else was known to have.
     found: Vec<(PublicKey, GroupId, BTreeSet<SyncId>)>,
     next_round: Option<UnixMillis>,
+    early: Early,
 }
 
 /// A session and who is at its other end.
@@ -152,7 +155,9 @@ impl Sync {
         for group in &new {
             self.indexes.insert(group.clone(), Index::default());
         }
-        new.into_iter().map(SyncEffect::Index).collect()
+        let mut effects: Vec<SyncEffect> = new.into_iter().map(SyncEffect::Index).collect();
+        effects.extend(self.answer_early());
+        effects
     }
 
     /// Takes in the names of what the store held of a group when the node started.
@@ -164,7 +169,17 @@ impl Sync {
             index.fill(names);
         }
         self.indexed.insert(group.clone());
-        self.open_due()
+        let mut effects = self.answer_early();
+        effects.extend(self.open_due());
+        effects
+    }
+
+    /// Answers what was asked about groups before they were counted in, or given up.
+    fn answer_early(&mut self) -> Vec<SyncEffect> {
+        let mut early = std::mem::take(&mut self.early);
+        let ready = early.take(|group| self.can_speak_of(group));
+        self.early = early;
+        ready.into_iter().flat_map(|(id, question)| self.on_frame(id, Ok(question))).collect()
     }
 
     /// Takes in the names of records that have been stored.
@@ -380,7 +395,7 @@ impl Sync {
 
     /// Opens a stream to the next member that is due, unless this side leads already.
     fn open_due(&mut self) -> Vec<SyncEffect> {
-        if self.indexes.keys().any(|group| !self.indexed.contains(group)) {
+        if !self.indexes.keys().all(|group| self.indexed.contains(group)) {
             return Vec::new();
         }
         if self.opening.is_some() || self.is_leading() || self.sessions.len() >= MAX_SESSIONS {
@@ -469,7 +484,23 @@ impl Sync {
 
     /// A frame came in.
     pub(super) fn frame(&mut self, id: SessionId, bytes: &[u8]) -> Vec<SyncEffect> {
-        let frame = Frame::decode(bytes);
+        match Frame::decode(bytes) {
+            Ok(Frame::Compare { group, from, to, round }) if !self.can_speak_of(&group) => {
+                if self.sessions.contains_key(&id) {
+                    self.early.keep(id, group.clone(), Frame::Compare { group, from, to, round });
+                }
+                Vec::new()
+            }
+            frame => self.on_frame(id, frame),
+        }
+    }
+
+    /// Tells whether all that is stored of a group is known, or the group is not carried.
+    fn can_speak_of(&self, group: &GroupId) -> bool {
+        self.indexed.contains(group) || !self.indexes.contains_key(group)
+    }
+
+    fn on_frame(&mut self, id: SessionId, frame: Result<Frame, FrameError>) -> Vec<SyncEffect> {
         if let Ok(Frame::Compare { group, .. } | Frame::Compared { group, .. } | Frame::Since { group, .. }) = &frame
             && let Some(index) = self.indexes.get_mut(group)
         {
@@ -504,6 +535,7 @@ impl Sync {
     /// A session's stream is closed: by the other side, or by a break, and if this side led it, before it was done.
     pub(super) fn closed(&mut self, id: SessionId, now: UnixMillis) -> Vec<SyncEffect> {
         let ended = self.sessions.remove(&id);
+        self.early.forget(id);
         if let Some(open) = ended.as_ref().filter(|open| open.session.is_leading()) {
             let has_said = open.is_moving || open.got_on != open.opened || open.brought > 0;
             if !has_said && now.0.abs_diff(open.opened.0) >= MUTE_MS {
@@ -529,6 +561,7 @@ impl Sync {
     /// Ends a session from this side.
     pub(super) fn close(&mut self, id: SessionId) -> Vec<SyncEffect> {
         let Some(ended) = self.sessions.remove(&id) else { return Vec::new() };
+        self.early.forget(id);
         let mut effects = vec![SyncEffect::Close(id)];
         effects.extend(self.after(Some(ended)));
         effects

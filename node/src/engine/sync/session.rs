@@ -13,6 +13,10 @@ use crate::engine::unsent::Unsent;
 /// Questions under way at once: while one answer is on its way, one is checked on each of two cores and one is stored.
 const MAX_WANTS: usize = 4;
 
+/// Frames of records that wait to be checked and stored: every record asked for in one of its own, and a last one that is
+/// empty of each answer. In usual frames it is a tenth of that.
+const MAX_STORING: usize = MAX_WANTS * (MAX_WANTED + 1);
+
 /// Names of lacking records that a session keeps, 48 MiB; what is beyond is left to the next session.
 const MAX_NAMES: usize = 1_000_000;
 
@@ -291,6 +295,9 @@ impl Leading {
     fn on_records(&mut self, group: GroupId, records: Vec<Vec<u8>>, last: bool) -> Result<Vec<Step>, Broken> {
         if self.wants == 0 {
             return Err(Broken::Unexpected);
+        }
+        if self.storing >= MAX_STORING {
+            return Err(Broken::TooMuch);
         }
         self.storing += 1;
         Ok(vec![Step::Verify { group, records, last }])

@@ -45,13 +45,22 @@ fn node(names: impl IntoIterator<Item = SyncId>) -> Sync {
 /// Returns the names that the leader asked for, in order, and the frames that travelled.
 fn play(leader: &mut Sync, follower: &mut Sync) -> (Vec<SyncId>, usize) {
     let (a, b) = (key(1), key(2));
-    let (one, two) = (SessionId(1), SessionId(2));
     for (node, other) in [(&mut *leader, b), (&mut *follower, a)] {
         node.connected.entry(other).or_insert(LONG_AGO);
     }
     let now = (NOW, NOW);
-    let mut to_follower: VecDeque<SyncEffect> = leader.opened(one, b, true, &a, now, &Unsent::default()).into();
-    let mut to_leader: VecDeque<SyncEffect> = follower.opened(two, a, false, &b, now, &Unsent::default()).into();
+    let to_follower = leader.opened(SessionId(1), b, true, &a, now, &Unsent::default());
+    let to_leader = follower.opened(SessionId(2), a, false, &b, now, &Unsent::default());
+    talk((leader, to_follower), (follower, to_leader))
+}
+
+/// Carries on a session, from what either side wants done, until both are at rest.
+fn talk(
+    (leader, to_follower): (&mut Sync, Vec<SyncEffect>),
+    (follower, to_leader): (&mut Sync, Vec<SyncEffect>),
+) -> (Vec<SyncId>, usize) {
+    let (one, two) = (SessionId(1), SessionId(2));
+    let (mut to_follower, mut to_leader) = (VecDeque::from(to_follower), VecDeque::from(to_leader));
     let (mut wanted, mut frames) = (Vec::new(), 0);
     loop {
         if let Some(effect) = to_follower.pop_front() {
@@ -470,4 +479,57 @@ fn records_are_cut_into_frames_within_their_bound() {
         assert_eq!((carried, lasts), (count, 1));
         assert!(matches!(frames.last(), Some(Frame::Records { last: true, .. })));
     }
+}
+
+#[test]
+fn a_question_about_a_group_whose_names_are_still_being_read_is_answered_with_all_of_them() {
+    let all: Vec<SyncId> = (0..300).map(|n| name(NOW.0 - 10_000_000 + n * 1000, n)).collect();
+    let (mut here, mut there) = (node([]), Sync::default());
+    assert_eq!(there.carry([army()]), [SyncEffect::Index(army())]);
+    there.stored(&army(), [all[7]]);
+    assert_eq!(play(&mut here, &mut there), (Vec::new(), 1), "a question and no answer");
+    let answers = there.indexed(&army(), all.clone());
+    let (wanted, _) = talk((&mut here, Vec::new()), (&mut there, answers));
+    assert_eq!(wanted.len(), all.len());
+}
+
+#[test]
+fn a_question_that_waits_for_names_is_answered_if_the_group_is_given_up_and_dropped_if_its_session_ends() {
+    let question = |id| {
+        let mut sync = Sync::default();
+        assert_eq!(sync.carry([army()]), [SyncEffect::Index(army())]);
+        sync.opened(SessionId(1), key(1), false, &key(2), (NOW, NOW), &Unsent::default());
+        let asked = Frame::Compare {
+            group: army(),
+            from: Floors::at(Timestamp::from_ms(0)),
+            to: Timestamp::from_ms(NOW.0),
+            round: vec![],
+        };
+        assert_eq!(sync.frame(SessionId(id), &asked.encode()), []);
+        sync
+    };
+    let not_carried = Frame::Compared { group: army(), round: Vec::new() };
+    assert_eq!(question(1).carry([]), [SyncEffect::Send(SessionId(1), not_carried.encode())]);
+    let mut ended = question(1);
+    ended.closed(SessionId(1), NOW);
+    assert_eq!(ended.carry([]), []);
+    assert_eq!(question(2).carry([]), [], "there is no such session");
+}
+
+#[test]
+fn a_side_that_answers_without_an_end_is_cut_off() {
+    let (mut here, mut there) = (node([]), node([name(NOW.0 - 10_000_000, 1)]));
+    let now = (NOW, NOW);
+    here.connected.insert(key(2), LONG_AGO);
+    let asked = here.opened(SessionId(1), key(2), true, &key(1), now, &Unsent::default());
+    there.opened(SessionId(2), key(1), false, &key(2), now, &Unsent::default());
+    let [SyncEffect::Send(_, question)] = &asked[..] else { panic!("{asked:?}") };
+    let compared = there.frame(SessionId(2), question);
+    let [SyncEffect::Send(_, answer)] = &compared[..] else { panic!("{compared:?}") };
+    assert!(matches!(&here.frame(SessionId(1), answer)[..], [SyncEffect::Send(..)]), "it is asked for");
+    let flood = Frame::Records { group: army(), records: vec![vec![7; 300]], last: false }.encode();
+    let taken =
+        (0..10_000).take_while(|_| here.peer(SessionId(1)).is_some() && !here.frame(SessionId(1), &flood).is_empty());
+    assert!(taken.count() < 600, "frames that wait are bounded");
+    assert_eq!(here.peer(SessionId(1)), None, "the session has ended");
 }
