@@ -8,6 +8,7 @@ mod marks;
 mod open;
 mod rows;
 pub mod writer;
+mod yielding;
 
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use muster_roles::{GroupId, Roster, Timestamp};
+use tokio::sync::mpsc::error::SendError;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use crate::engine::floors::Floors;
@@ -15,6 +16,7 @@ use crate::engine::store::{Fate, Shed, Store};
 use crate::engine::sync::SyncId;
 use crate::engine::wire::{Rank, RecordId};
 
+use super::yielding::give_way;
 use super::{Disk, DiskError, Mark};
 
 /// Jobs that may wait while a commit runs; when so many do, whoever asks waits too.
@@ -29,7 +31,8 @@ pub const OUTCOME_QUEUE_LEN: usize = 256;
 pub const COMMIT_RECORDS: usize = 1024;
 
 /// The disk has a rest of this after a commit, where nobody waits for the next one: others' records that come meanwhile are taken
-/// together, for one at a time the commits of a busy node cost more than all that is in them. This member's own do not wait.
+/// together, for one at a time the commits of a busy node cost more than all that is in them. This member's own begin no rest;
+/// those that come during one are stored at its end, and more of them share a signature then.
 const REST: Duration = Duration::from_millis(10);
 
 /// So many records at once are worth a commit of their own: what a session brings, which asks for more when they are stored.
@@ -79,10 +82,49 @@ pub enum Outcome {
 /// The way to the writing thread and back.
 #[derive(Debug)]
 pub struct Writer {
-    /// Takes jobs, and makes whoever sends wait while [`JOB_QUEUE_LEN`] of them do.
-    pub jobs: Sender<Job>,
+    /// Takes jobs.
+    pub jobs: Jobs,
     /// Gives what became of them, in their order; nothing more comes where the thread has died.
     pub outcomes: Receiver<Outcome>,
+}
+
+/// Takes jobs, and makes whoever sends wait while [`JOB_QUEUE_LEN`] of them do.
+#[derive(Clone, Debug)]
+pub struct Jobs {
+    queue: Sender<Job>,
+    /// Who carries them out.
+    thread: Thread,
+}
+
+impl Jobs {
+    /// Asks for something.
+    ///
+    /// # Errors
+    /// Gives the job back where the thread has died.
+    pub async fn send(&self, job: Job) -> Result<(), SendError<Job>> {
+        let is_much = is_much(&job);
+        self.queue.send(job).await?;
+        self.wake(is_much);
+        Ok(())
+    }
+
+    /// Asks for something, outside of any runtime.
+    ///
+    /// # Errors
+    /// Gives the job back where the thread has died.
+    pub fn blocking_send(&self, job: Job) -> Result<(), SendError<Job>> {
+        let is_much = is_much(&job);
+        self.queue.blocking_send(job)?;
+        self.wake(is_much);
+        Ok(())
+    }
+
+    /// Ends the disk's rest where what has just been asked for is worth a commit.
+    fn wake(&self, is_much: bool) {
+        if is_much {
+            self.thread.unpark();
+        }
+    }
 }
 
 impl Writer {
@@ -91,11 +133,11 @@ impl Writer {
     /// # Errors
     /// The system's, where it gives no thread.
     pub fn start(disk: Disk) -> io::Result<Self> {
-        let (jobs, waiting) = mpsc::channel(JOB_QUEUE_LEN);
+        let (queue, waiting) = mpsc::channel(JOB_QUEUE_LEN);
         let (answers, outcomes) = mpsc::channel(OUTCOME_QUEUE_LEN);
         let writing = Writing { work: Work::new(disk), waiting, answers, rested: Instant::now() };
-        thread::Builder::new().name("muster-writer".to_owned()).spawn(move || writing.run())?;
-        Ok(Self { jobs, outcomes })
+        let thread = thread::Builder::new().name("muster-writer".to_owned()).spawn(move || writing.run())?;
+        Ok(Self { jobs: Jobs { queue, thread: thread.thread().clone() }, outcomes })
     }
 
     /// Lets nothing more in and waits until all that was asked for is done and the thread has let go of the store.
@@ -118,16 +160,12 @@ struct Writing {
 
 impl Writing {
     fn run(mut self) {
+        give_way();
         while let Some(job) = self.waiting.blocking_recv() {
             let mut next = Some(job);
             while let Some(job) = next {
-                let rested = if may_wait(&job) { self.rested } else { Instant::now() };
-                let (outcome, behind) = self.work.carry_out(job, || {
-                    self.waiting.try_recv().ok().or_else(|| {
-                        thread::sleep(rested.saturating_duration_since(Instant::now()));
-                        self.waiting.try_recv().ok()
-                    })
-                });
+                let mut rest = may_wait(&job).then_some(self.rested);
+                let (outcome, behind) = self.work.carry_out(job, || next_within(&mut rest, &mut self.waiting));
                 self.rested = Instant::now() + REST;
                 if let Some(outcome) = outcome {
                     // Nobody listens any more when the node stops; what was asked for is done all the same.
@@ -139,9 +177,27 @@ impl Writing {
     }
 }
 
+/// Takes the next job out of the queue, and waits for it while the disk rests; the rest ends when one comes that is worth a commit.
+fn next_within(rest: &mut Option<Instant>, waiting: &mut Receiver<Job>) -> Option<Job> {
+    let next = waiting.try_recv().ok().or_else(|| {
+        // Woken for nothing it commits a little early, which does no harm.
+        thread::park_timeout(rest.take()?.checked_duration_since(Instant::now())?);
+        waiting.try_recv().ok()
+    });
+    if next.as_ref().is_some_and(is_much) {
+        *rest = None;
+    }
+    next
+}
+
+/// Tells whether a job is worth a commit of its own.
+fn is_much(job: &Job) -> bool {
+    matches!(job, Job::Append(records) if records.len() >= WORTH_A_COMMIT)
+}
+
 /// Tells whether a job is to wait until the disk has rested: a few of others' records.
 fn may_wait(job: &Job) -> bool {
-    matches!(job, Job::Append(records) if records.len() < WORTH_A_COMMIT && !records.iter().any(Permitted::is_own))
+    matches!(job, Job::Append(records) if !is_much(job) && !records.iter().any(Permitted::is_own))
 }
 
 /// The work itself, one job after the other: the thread does it when it can, a simulation when it says.
@@ -276,5 +332,21 @@ mod tests {
         let own = records(1).into_iter().map(Permitted::into_own).collect();
         assert!(!may_wait(&Job::Append(own)), "somebody waits for the answer");
         assert!(!may_wait(&Job::Prune { before: Timestamp::ZERO }));
+    }
+
+    #[test]
+    fn the_rest_lasts_until_something_comes_that_is_worth_a_commit() {
+        let (jobs, mut waiting) = mpsc::channel(JOB_QUEUE_LEN);
+        let long = Instant::now() + Duration::from_secs(600);
+        let mut rest = Some(long);
+        jobs.blocking_send(Job::Append(records(1))).unwrap();
+        assert!(next_within(&mut rest, &mut waiting).is_some());
+        assert_eq!(rest, Some(long), "a few more of others' records change nothing");
+        let jobs = Jobs { queue: jobs, thread: thread::current() };
+        let sending = thread::spawn(move || jobs.blocking_send(Job::Append(records(WORTH_A_COMMIT))));
+        assert!(next_within(&mut rest, &mut waiting).is_some(), "it is woken");
+        assert_eq!(rest, None);
+        sending.join().unwrap().unwrap();
+        assert!(next_within(&mut rest, &mut waiting).is_none(), "and waits no more");
     }
 }

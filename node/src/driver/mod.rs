@@ -3,6 +3,7 @@
 mod asking;
 mod backlog;
 mod changes;
+mod checking;
 mod ending;
 mod hub;
 mod network;
@@ -27,6 +28,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use self::backlog::{Backlog, Reading};
 use self::changes::Changes;
+use self::checking::Checking;
 pub use self::ending::Ended;
 use self::ending::Phase;
 use self::hub::Hub;
@@ -135,6 +137,8 @@ struct Driver {
     reads: usize,
     /// Of these, the files that are being written.
     saves: usize,
+    /// What sessions have brought and is to be checked.
+    checking: Checking,
     /// Reading and checking, beside the loop.
     work: JoinSet<Done>,
 }
@@ -143,6 +147,8 @@ struct Driver {
 enum Done {
     /// Something for the engine, if it could be had.
     Engine(Option<Input>),
+    /// Records of a session have been checked.
+    Checked(Input),
     /// A page has been read.
     Page { group: GroupId, page: Result<reading::Read, DiskError>, reply: Reply<Answer> },
     /// Messages have been written out to who asked.
@@ -190,6 +196,7 @@ pub async fn run(parts: Parts) -> Result<Ended, RunError> {
         backlog: Backlog::new(screen),
         reads: 0,
         saves: 0,
+        checking: Checking::default(),
         work: JoinSet::new(),
     };
     driver.show_profile();
@@ -269,6 +276,7 @@ impl Driver {
         match done {
             Done::Engine(None) => {}
             Done::Engine(Some(input)) => self.feed(input).await?,
+            Done::Checked(input) => self.on_checked(input).await?,
             Done::Page { group, page, reply } => self.on_page(&group, page, reply)?,
             Done::WrittenOut => self.reads -= 1,
             Done::Saved => {

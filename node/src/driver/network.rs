@@ -3,12 +3,12 @@
 use muster_keys::PublicKey;
 
 use super::backlog::Reading;
+use super::checking::Batch;
 use super::{Done, Driver, MAX_ADDRESSES, RunError, reading, wall_clock};
 use crate::control::{Event, Member};
-use crate::engine::io::{Input, SyncInput};
+use crate::engine::io::Input;
 use crate::engine::sync::SyncEffect;
 use crate::engine::time::UnixMillis;
-use crate::engine::verify::check_records;
 use crate::net::{self, SyncCommand};
 
 impl Driver {
@@ -94,11 +94,7 @@ impl Driver {
                 return Ok(());
             }
             SyncEffect::Verify { session, group, records, last } => {
-                let unit = self.state.roster().unit();
-                self.work.spawn_blocking(move || {
-                    let (records, forged) = check_records(&records, unit);
-                    Done::Engine(Some(Input::Sync(SyncInput::Verified { session, group, records, forged, last })))
-                });
+                self.check_later(Batch { session, group, records, last });
                 return Ok(());
             }
         };

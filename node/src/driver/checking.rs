@@ -1,0 +1,72 @@
+//! What sessions have brought is checked on all cores, beside the loop, and on no more threads than there are cores.
+//!
+//! Were all that waits checked at once, all would be done at once: nothing would be left to check while it is stored.
+
+use std::collections::VecDeque;
+use std::thread;
+
+use muster_roles::{GroupId, UnitId};
+
+use super::{Done, Driver, RunError};
+use crate::engine::io::{Input, SyncInput};
+use crate::engine::sync::SessionId;
+use crate::engine::verify::check_records;
+
+/// Records that a session has brought in one frame.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) session: SessionId,
+    /// The group they are said to belong to.
+    pub(super) group: GroupId,
+    pub(super) records: Vec<Vec<u8>>,
+    /// Whether they end an answer.
+    pub(super) last: bool,
+}
+
+impl Batch {
+    fn check(self, unit: UnitId) -> Input {
+        let Self { session, group, records, last } = self;
+        let (records, forged) = check_records(&records, unit);
+        Input::Sync(SyncInput::Verified { session, group, records, forged, last })
+    }
+}
+
+/// What is still to be checked: no more than a session may have under way.
+#[derive(Debug)]
+pub(super) struct Checking {
+    waiting: VecDeque<Batch>,
+    under_way: usize,
+    cores: usize,
+}
+
+impl Default for Checking {
+    fn default() -> Self {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        Self { waiting: VecDeque::new(), under_way: 0, cores }
+    }
+}
+
+impl Driver {
+    /// Checks records when a core is free for it, those first that came first.
+    pub(super) fn check_later(&mut self, batch: Batch) {
+        self.checking.waiting.push_back(batch);
+        self.check_on();
+    }
+
+    fn check_on(&mut self) {
+        while self.checking.under_way < self.checking.cores
+            && let Some(batch) = self.checking.waiting.pop_front()
+        {
+            let unit = self.state.roster().unit();
+            self.checking.under_way += 1;
+            self.work.spawn_blocking(move || Done::Checked(batch.check(unit)));
+        }
+    }
+
+    /// Takes in what has been checked, and lets the next have its core.
+    pub(super) async fn on_checked(&mut self, checked: Input) -> Result<(), RunError> {
+        self.checking.under_way -= 1;
+        self.check_on();
+        self.feed(checked).await
+    }
+}
