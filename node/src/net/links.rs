@@ -19,6 +19,9 @@ const PROBATION: Duration = Duration::from_secs(8);
 /// How long a last word is given to arrive: a connection closed at once takes it along.
 const REFUSAL_GRACE: Duration = Duration::from_secs(1);
 
+/// How long the documents that removed a member are given to arrive: a slow device looks up what it lacks and asks for it.
+const EXPULSION_GRACE: Duration = Duration::from_secs(3);
+
 /// How long an admitted peer may take to tell its topics; one that does not is connected to anew.
 const SILENCE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -64,6 +67,10 @@ pub(crate) struct Link {
     /// Until when it must be admitted.
     deadline: Instant,
     attached: Option<Instant>,
+    /// Whether it was admitted and the peer is a member no more.
+    expelled: bool,
+    /// Since when the other end has its gate shut, though this end knows nothing against it.
+    shut_out: Option<Instant>,
     heard: bool,
     incarnation: Option<u64>,
     requests: u32,
@@ -125,6 +132,8 @@ impl Links {
             member,
             deadline: now + PROBATION,
             attached: None,
+            expelled: false,
+            shut_out: None,
             heard: false,
             incarnation: None,
             requests: 0,
@@ -232,9 +241,22 @@ impl Links {
         if let Some(link) = self.links.get_mut(&id) {
             link.stage = Stage::Hello;
             link.attached = None;
-            link.deadline = now + REFUSAL_GRACE;
+            link.expelled = true;
+            link.deadline = now + EXPULSION_GRACE;
             link.requests = 0;
         }
+    }
+
+    /// Notes that the other end has shut its gate: it may be about to tell why, and is left as long as that may take.
+    pub(crate) fn shut_out(&mut self, id: ConnectionId, now: Instant) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.shut_out.get_or_insert(now);
+        }
+    }
+
+    /// Tells whether a connection is kept for nothing but a last word.
+    pub(crate) fn is_expelled(&self, id: ConnectionId) -> bool {
+        self.links.get(&id).is_some_and(|link| link.expelled)
     }
 
     /// Returns admitted connections whose peers are members no more.
@@ -242,11 +264,13 @@ impl Links {
         self.ids(|link| link.attached.is_some() && !link.member)
     }
 
-    /// Returns connections that have had their time: not admitted yet, or silent since.
+    /// Returns connections that have had their time: not admitted yet, silent since, or shut at the other end.
     pub(crate) fn overdue(&self, now: Instant) -> Vec<ConnectionId> {
+        let has_passed = |since: Instant, limit| now.saturating_duration_since(since) >= limit;
         self.ids(|link| match link.attached {
+            _ if link.shut_out.is_some_and(|since| has_passed(since, EXPULSION_GRACE)) => true,
             None => now >= link.deadline,
-            Some(attached) => !link.heard && now.saturating_duration_since(attached) >= SILENCE_LIMIT,
+            Some(attached) => !link.heard && has_passed(attached, SILENCE_LIMIT),
         })
     }
 

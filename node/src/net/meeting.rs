@@ -135,6 +135,11 @@ impl Task {
     ) {
         let Judgement::SameUnit { admit, fetch } = hello::judge(&self.roster, &key, hello) else {
             self.refused.insert(peer);
+            if self.links.is_expelled(connection) {
+                // Refused it would close the connection, and the last word with it.
+                let hello = self.introduction(peer);
+                return self.respond(channel, Response::Hello { hello, admitted: false });
+            }
             self.links.dismiss(connection, Instant::now());
             return self.respond(channel, Response::Refused);
         };
@@ -185,6 +190,11 @@ impl Task {
         match (self.asked.remove(&id), response) {
             (Some(Ask::Hello { asked }), Response::Hello { hello, admitted }) => {
                 let Judgement::SameUnit { admit, fetch } = hello::judge(&self.roster, &key, &hello) else {
+                    // What was asked before it was expelled may be answered while the last word is under way.
+                    if self.links.is_expelled(connection) {
+                        self.refused.insert(peer);
+                        return;
+                    }
                     return self.refuse(peer, connection);
                 };
                 self.take_note(peer, connection, &hello, admit);

@@ -318,6 +318,7 @@ impl Task {
                     self.shut(id);
                 }
             }
+            Happening::ShutOut { connection } => self.links.shut_out(connection, Instant::now()),
             Happening::Dead { connection } => self.shut(connection),
         }
     }

@@ -7,7 +7,7 @@ use libp2p::gossipsub::{self, Message, MessageId, TopicHash};
 use libp2p::multiaddr::Protocol;
 use libp2p::request_response::{self, OutboundFailure, OutboundRequestId, ResponseChannel};
 use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, mdns};
+use libp2p::{Multiaddr, PeerId, mdns, ping};
 
 use super::behaviour::{BehaviourEvent, MembersEvent};
 use super::gate::GateEvent;
@@ -124,6 +124,11 @@ pub(crate) enum Happening {
         /// Who.
         peer: PeerId,
     },
+    /// The other end of an admitted connection does not speak what members speak, or speaks it no more.
+    ShutOut {
+        /// Which one.
+        connection: ConnectionId,
+    },
     /// A connection shows no sign of life.
     Dead {
         /// The connection.
@@ -186,7 +191,12 @@ fn from_behaviour(event: BehaviourEvent) -> Option<Happening> {
             Some(Happening::Speaking { peer, connection })
         }
         BehaviourEvent::Members(GateEvent::Inner(MembersEvent::Ping(ping))) => {
-            ping.result.is_err().then_some(Happening::Dead { connection: ping.connection })
+            let connection = ping.connection;
+            match ping.result {
+                Ok(_) => None,
+                Err(ping::Failure::Unsupported) => Some(Happening::ShutOut { connection }),
+                Err(_) => Some(Happening::Dead { connection }),
+            }
         }
         BehaviourEvent::Members(GateEvent::Inner(MembersEvent::Gossip(event))) => from_gossip(event),
         BehaviourEvent::Members(GateEvent::Inner(MembersEvent::Sync(()))) => None,

@@ -136,6 +136,27 @@ fn whoever_is_a_member_no_more_is_expelled() {
     }
     fixture.links.reclassify(|member| *member == key(1));
     assert_eq!(fixture.links.expelled(), [goes]);
+    fixture.links.expel(goes, fixture.at(1));
+    assert!(fixture.links.is_expelled(goes) && !fixture.links.is_expelled(stays));
+    assert_eq!(fixture.links.expelled(), []);
+    let ends = fixture.at(1) + EXPULSION_GRACE;
+    assert_eq!(fixture.links.overdue(ends - Duration::from_millis(1)), [], "a last word is under way");
+    assert_eq!(fixture.links.overdue(ends), [goes]);
+}
+
+#[test]
+fn a_connection_whose_other_end_has_shut_its_gate_is_left_as_long_as_a_last_word_may_take() {
+    let mut fixture = Fixture::new();
+    let (id, _) = fixture.open(1, true);
+    fixture.links.advance(id, Stage::Attached, fixture.at(0));
+    fixture.links.heard(fixture.links.get(id).unwrap().peer);
+    assert_eq!(fixture.links.overdue(fixture.at(100)), []);
+    for second in [100, 102] {
+        fixture.links.shut_out(id, fixture.at(second));
+    }
+    let ends = fixture.at(100) + EXPULSION_GRACE;
+    assert_eq!(fixture.links.overdue(ends - Duration::from_millis(1)), []);
+    assert_eq!(fixture.links.overdue(ends), [id], "counted from the first sign of it");
 }
 
 #[test]
