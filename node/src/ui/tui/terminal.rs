@@ -4,6 +4,8 @@ use std::io::{self, IsTerminal, Stdout, Write};
 use std::panic;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
@@ -21,6 +23,15 @@ use super::model::Model;
 
 /// Whether the terminal is the chat's now, and must be set back before anything else is written to it.
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Whether a frame is being drawn: on a terminal that is set back meanwhile it would cover what is told there.
+static IS_DRAWING: AtomicBool = AtomicBool::new(false);
+
+/// So long at most the end of a frame is waited for: it may be what has panicked, or be stuck in a slow terminal.
+const FRAME_LIMIT: Duration = Duration::from_millis(100);
+
+/// How often it is looked whether a frame has ended.
+const FRAME_GLANCE: Duration = Duration::from_millis(1);
 
 /// Tells whether a person sits here at a terminal that a full-screen chat can be drawn on.
 #[must_use]
@@ -69,9 +80,13 @@ impl Screen {
     /// Draws what has changed, and rings where there is something to ring for; nothing once a panic has set the terminal
     /// back.
     pub(super) fn draw(&mut self, model: &mut Model) -> io::Result<()> {
-        if !IS_TAKEN.load(Ordering::SeqCst) {
-            return Ok(());
-        }
+        IS_DRAWING.store(true, Ordering::SeqCst);
+        let drawn = if IS_TAKEN.load(Ordering::SeqCst) { self.draw_frame(model) } else { Ok(()) };
+        IS_DRAWING.store(false, Ordering::SeqCst);
+        drawn
+    }
+
+    fn draw_frame(&mut self, model: &mut Model) -> io::Result<()> {
         if model.take_clear() {
             self.terminal.clear()?;
         }
@@ -90,6 +105,10 @@ impl Drop for Screen {
 fn restore() {
     if !IS_TAKEN.swap(false, Ordering::SeqCst) {
         return;
+    }
+    let limit = Instant::now() + FRAME_LIMIT;
+    while IS_DRAWING.load(Ordering::SeqCst) && Instant::now() < limit {
+        thread::sleep(FRAME_GLANCE);
     }
     let mut out = io::stdout();
     let undone = execute!(out, DisableBracketedPaste, DisableMouseCapture, LeaveAlternateScreen, Show)
