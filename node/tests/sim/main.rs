@@ -28,6 +28,7 @@ mod outbox;
 mod platter;
 mod presence;
 mod receipts;
+mod seeds;
 mod store;
 mod storm;
 mod together;

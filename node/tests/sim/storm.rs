@@ -18,6 +18,7 @@ use crate::check;
 use crate::forge::Forged;
 use crate::founding::{randomness, roster_of};
 use crate::group;
+use crate::seeds::{play_all, wanted};
 use crate::world::{Happening, SimNode, Weather, World};
 
 /// How long things go wrong, in milliseconds.
@@ -391,53 +392,6 @@ impl Storm {
         self.tally.stored = self.world.nodes.iter().map(|node| node.store.iter().count()).sum();
         self.tally.acknowledged = self.world.nodes.iter().map(|node| node.acknowledged.len()).sum();
     }
-}
-
-/// Seeds that every run of the tests plays.
-const SEEDS: u64 = 100;
-
-/// Where `scripts/sim` wants more.
-fn wanted() -> Vec<u64> {
-    if let Ok(seeds) = std::env::var("MUSTER_SIM_SEEDS") {
-        return seeds.split_whitespace().map(|seed| seed.parse().expect("MUSTER_SIM_SEEDS lists numbers")).collect();
-    }
-    let count =
-        std::env::var("MUSTER_SIM_COUNT").map_or(SEEDS, |count| count.parse().expect("MUSTER_SIM_COUNT is a number"));
-    (0..count).collect()
-}
-
-/// Seeds that kept their promises, with what came of each.
-type Good = Vec<(u64, Tally)>;
-
-/// Seeds that did not, with what was wrong.
-type Bad = Vec<(u64, String)>;
-
-/// Plays seeds on all cores; returns what came of each that kept its promises, and what was wrong with the others.
-fn play_all(seeds: &[u64], breakage: Option<Breakage>, enough: usize) -> (Good, Bad) {
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    let (good, bad) = (std::sync::Mutex::new(Vec::new()), std::sync::Mutex::new(Vec::new()));
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..cores {
-            scope.spawn(|| {
-                while bad.lock().unwrap().len() < enough
-                    && let Some(seed) = seeds.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)).copied()
-                {
-                    match std::panic::catch_unwind(|| play(seed, breakage)) {
-                        Ok(tally) => good.lock().unwrap().push((seed, tally)),
-                        Err(panic) => {
-                            let said = panic.downcast_ref::<String>().cloned();
-                            let said = said.or_else(|| panic.downcast_ref::<&str>().map(|said| (*said).to_owned()));
-                            bad.lock().unwrap().push((seed, said.unwrap_or_default()));
-                        }
-                    }
-                }
-            });
-        }
-    });
-    let mut good = good.into_inner().unwrap();
-    good.sort_by_key(|(seed, _)| *seed);
-    (good, bad.into_inner().unwrap())
 }
 
 #[test]
