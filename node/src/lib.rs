@@ -38,3 +38,5 @@ pub mod net;
 pub mod new_file;
 #[cfg(feature = "node")]
 pub mod ui;
+#[cfg(feature = "node")]
+mod yielding;

@@ -8,7 +8,6 @@ mod marks;
 mod open;
 mod rows;
 pub mod writer;
-mod yielding;
 
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;

@@ -15,8 +15,8 @@ use crate::engine::policy::Permitted;
 use crate::engine::store::{Fate, Shed, Store};
 use crate::engine::sync::SyncId;
 use crate::engine::wire::{Rank, RecordId};
+use crate::yielding::give_way;
 
-use super::yielding::give_way;
 use super::{Disk, DiskError, Mark};
 
 /// Jobs that may wait while a commit runs; when so many do, whoever asks waits too.

@@ -1,16 +1,20 @@
 //! What sessions have brought is checked on all cores, beside the loop, and on no more threads than there are cores.
 //!
-//! Were all that waits checked at once, all would be done at once: nothing would be left to check while it is stored.
+//! Were all that waits checked at once, all would be done at once: nothing would be left to check while it is stored. And
+//! were checking not to give way, what brings more to check, and what stores it, would wait for a core.
 
 use std::collections::VecDeque;
 use std::thread;
 
 use muster_roles::{GroupId, UnitId};
 
+use tokio::sync::oneshot;
+
 use super::{Done, Driver, RunError};
 use crate::engine::io::{Input, SyncInput};
 use crate::engine::sync::SessionId;
 use crate::engine::verify::check_records;
+use crate::yielding::give_way;
 
 /// Records that a session has brought in one frame.
 #[derive(Debug)]
@@ -58,15 +62,29 @@ impl Driver {
             && let Some(batch) = self.checking.waiting.pop_front()
         {
             let unit = self.state.roster().unit();
+            let (tell, checked) = oneshot::channel();
+            let check = move || {
+                give_way();
+                // Nobody waits for it any more when the node stops.
+                drop(tell.send(batch.check(unit)));
+            };
+            // A thread of its own, as none that has given way can be used for anything else.
+            if let Err(error) = thread::Builder::new().name("muster-checker".to_owned()).spawn(check) {
+                tracing::error!(%error, "no thread to check records on");
+            }
             self.checking.under_way += 1;
-            self.work.spawn_blocking(move || Done::Checked(batch.check(unit)));
+            self.work.spawn(async { Done::Checked(checked.await.ok()) });
         }
     }
 
-    /// Takes in what has been checked, and lets the next have its core.
-    pub(super) async fn on_checked(&mut self, checked: Input) -> Result<(), RunError> {
+    /// Takes in what has been checked, and lets the next have its core. What could not be checked has not come; its session does
+    /// not get on, and ends by that.
+    pub(super) async fn on_checked(&mut self, checked: Option<Input>) -> Result<(), RunError> {
         self.checking.under_way -= 1;
         self.check_on();
-        self.feed(checked).await
+        match checked {
+            Some(checked) => self.feed(checked).await,
+            None => Ok(()),
+        }
     }
 }

@@ -147,8 +147,8 @@ struct Driver {
 enum Done {
     /// Something for the engine, if it could be had.
     Engine(Option<Input>),
-    /// Records of a session have been checked.
-    Checked(Input),
+    /// Records of a session have been checked, or could not be.
+    Checked(Option<Input>),
     /// A page has been read.
     Page { group: GroupId, page: Result<reading::Read, DiskError>, reply: Reply<Answer> },
     /// Messages have been written out to who asked.
@@ -276,7 +276,7 @@ impl Driver {
         match done {
             Done::Engine(None) => {}
             Done::Engine(Some(input)) => self.feed(input).await?,
-            Done::Checked(input) => self.on_checked(input).await?,
+            Done::Checked(checked) => self.on_checked(checked).await?,
             Done::Page { group, page, reply } => self.on_page(&group, page, reply)?,
             Done::WrittenOut => self.reads -= 1,
             Done::Saved => {
