@@ -13,7 +13,7 @@ const NUMBER_LEN: usize = 8;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often a mesh is asked how far it has come: soon enough for a figure, and little to do.
-const GLANCE: Duration = Duration::from_millis(10);
+const GLANCE: Duration = Duration::from_millis(5);
 
 /// A mesh of running nodes, ended when dropped.
 pub(crate) trait Crowd {
@@ -68,23 +68,20 @@ pub(crate) fn heard(crowd: &mut dyn Crowd) -> Vec<usize> {
 
 /// Waits until every node has heard so many more texts than before; returns how many are lacking at the deadline.
 ///
-/// Who has all is asked no more: on the processors of the mesh, questions are a load of their own.
+/// One is asked after the other, the next when the one before has all: on the processors of the mesh, questions are a load of
+/// their own.
 pub(crate) fn wait_heard(crowd: &mut dyn Crowd, before: &[usize], more: &[usize], deadline: Instant) -> usize {
     let due = |node: usize| before[node] + more[node];
-    let mut waited_for: Vec<usize> = (0..crowd.nodes()).collect();
-    loop {
-        let is_over = Instant::now() >= deadline;
-        let mut lacking = 0;
-        waited_for.retain(|node| {
-            let lacks = due(*node).saturating_sub(crowd.heard(*node));
-            lacking += lacks;
-            lacks > 0
-        });
-        if lacking == 0 || is_over {
-            return lacking;
+    let mut lacking = 0;
+    for node in 0..crowd.nodes() {
+        let mut lacks = due(node).saturating_sub(crowd.heard(node));
+        while lacks > 0 && Instant::now() < deadline {
+            thread::sleep(GLANCE);
+            lacks = due(node).saturating_sub(crowd.heard(node));
         }
-        thread::sleep(GLANCE);
+        lacking += lacks;
     }
+    lacking
 }
 
 /// Returns how many of these texts each of so many nodes is to hear: all but its own.

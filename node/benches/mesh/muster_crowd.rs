@@ -126,37 +126,39 @@ impl Crowd for MusterCrowd {
         self.said += count as u64;
         let Self { nodes, runtime, ids, refused, .. } = self;
         let said = Arc::new(Mutex::new(Vec::with_capacity(count)));
-        let start = Instant::now();
         runtime.block_on(async {
-            let mut posting = JoinSet::new();
+            let mut connected = Vec::new();
             for (nth, author) in authors.iter().enumerate() {
                 let next = Arc::new(AtomicUsize::new(0));
                 for _ in 0..(POSTING / authors.len()).clamp(1, POSTING_A_NODE) {
-                    let mut control = Control::connect(&nodes[*author].socket).await.unwrap();
-                    let (next, said, ids, refused) = (next.clone(), said.clone(), ids.clone(), refused.clone());
-                    let (author, authors) = (*author, authors.len());
-                    posting.spawn(async move {
-                        loop {
-                            let mine = next.fetch_add(1, Ordering::Relaxed);
-                            if mine >= texts {
-                                return;
-                            }
-                            let place = mine * authors + nth;
-                            sleep_until(moment(start, place, a_second).into()).await;
-                            let number = first + place as u64;
-                            let body = json!({ "group": GROUP, "text": text(number) }).to_string();
-                            let at_us = now_us();
-                            let (status, answer) = control.ask("POST", "/v1/post", &body).await.unwrap();
-                            if status == 200 {
-                                said.lock().unwrap().push(Said { number, author, at_us });
-                                ids.lock().unwrap().push((number, answer["id"].as_str().unwrap().to_owned()));
-                            } else {
-                                assert_eq!(status, 503, "{answer}");
-                                refused.fetch_add(1, Ordering::Relaxed);
-                            }
-                        }
-                    });
+                    let control = Control::connect(&nodes[*author].socket).await.unwrap();
+                    connected.push((nth, *author, next.clone(), control));
                 }
+            }
+            let (mut posting, start, authors) = (JoinSet::new(), Instant::now(), authors.len());
+            for (nth, author, next, mut control) in connected {
+                let (said, ids, refused) = (said.clone(), ids.clone(), refused.clone());
+                posting.spawn(async move {
+                    loop {
+                        let mine = next.fetch_add(1, Ordering::Relaxed);
+                        if mine >= texts {
+                            return;
+                        }
+                        let place = mine * authors + nth;
+                        sleep_until(moment(start, place, a_second).into()).await;
+                        let number = first + place as u64;
+                        let body = json!({ "group": GROUP, "text": text(number) }).to_string();
+                        let at_us = now_us();
+                        let (status, answer) = control.ask("POST", "/v1/post", &body).await.unwrap();
+                        if status == 200 {
+                            said.lock().unwrap().push(Said { number, author, at_us });
+                            ids.lock().unwrap().push((number, answer["id"].as_str().unwrap().to_owned()));
+                        } else {
+                            assert_eq!(status, 503, "{answer}");
+                            refused.fetch_add(1, Ordering::Relaxed);
+                        }
+                    }
+                });
             }
             while let Some(ended) = posting.join_next().await {
                 ended.unwrap();

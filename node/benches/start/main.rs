@@ -30,12 +30,9 @@ fn main() {
 
 #[cfg(target_os = "linux")]
 mod on_linux {
-    use std::thread;
-    use std::time::{Duration, Instant};
-
     use crate::figure::{self, figure};
     use crate::large::LargeHome;
-    use crate::process::{peak_kib, resident_kib, ticks};
+    use crate::process::{peak_kib, resident_kib, wait_for_rest};
     use crate::terminal::Chat;
 
     /// Records in the store.
@@ -46,12 +43,6 @@ mod on_linux {
 
     /// Starts, of which the median counts.
     const STARTS: usize = 5;
-
-    /// How long a node that is still busy is waited for.
-    const PATIENCE: Duration = Duration::from_secs(120);
-
-    /// A node that has used no more than this in so long is at rest.
-    const REST: (u64, Duration) = (2, Duration::from_secs(1));
 
     pub(crate) fn report() {
         let count = if figure::quick() { FEW_RECORDS } else { RECORDS };
@@ -80,20 +71,5 @@ mod on_linux {
         figure("start.rest.peak", "muster", peak_kib(chat.id()).unwrap() as f64 / 1024.0, "MiB");
         figure("start.rest.memory", "muster", resident_kib(chat.id()).unwrap() as f64 / 1024.0, "MiB");
         chat.end();
-    }
-
-    /// Waits until a node has read all that it wants to; returns when that was.
-    fn wait_for_rest(process: u32) -> Duration {
-        let (few, span) = REST;
-        let (began, mut last) = (Instant::now(), (Instant::now(), 0));
-        while last.0.elapsed() < span {
-            assert!(began.elapsed() < PATIENCE, "the node is still busy");
-            let used = ticks(process).unwrap();
-            if used > last.1 + few {
-                last = (Instant::now(), used);
-            }
-            thread::sleep(span / 20);
-        }
-        last.0 - began
     }
 }

@@ -9,6 +9,8 @@ mod catch_up;
 #[path = "../figure/mod.rs"]
 mod figure;
 mod in_step;
+#[path = "../large/process.rs"]
+mod process;
 #[path = "../../tests/records/mod.rs"]
 mod records;
 #[path = "../../tests/unit/mod.rs"]
