@@ -1,4 +1,5 @@
-//! What sessions have brought is checked on all cores, beside the loop, and on no more threads than there are cores.
+//! What sessions have brought is checked on all cores, beside the loop, and on one thread more than there are cores: so none
+//! stands still until the loop has seen that a check is done.
 //!
 //! Were all that waits checked at once, all would be done at once: nothing would be left to check while it is stored. And
 //! were checking not to give way, what brings more to check, and what stores it, would wait for a core.
@@ -7,7 +8,6 @@ use std::collections::VecDeque;
 use std::thread;
 
 use muster_roles::{GroupId, UnitId};
-
 use tokio::sync::oneshot;
 
 use super::{Done, Driver, RunError};
@@ -40,25 +40,26 @@ impl Batch {
 pub(super) struct Checking {
     waiting: VecDeque<Batch>,
     under_way: usize,
-    cores: usize,
+    /// How many are checked at once.
+    threads: usize,
 }
 
 impl Default for Checking {
     fn default() -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        Self { waiting: VecDeque::new(), under_way: 0, cores }
+        Self { waiting: VecDeque::new(), under_way: 0, threads: cores + 1 }
     }
 }
 
 impl Driver {
-    /// Checks records when a core is free for it, those first that came first.
+    /// Checks records when there is a thread for it, those first that came first.
     pub(super) fn check_later(&mut self, batch: Batch) {
         self.checking.waiting.push_back(batch);
         self.check_on();
     }
 
     fn check_on(&mut self) {
-        while self.checking.under_way < self.checking.cores
+        while self.checking.under_way < self.checking.threads
             && let Some(batch) = self.checking.waiting.pop_front()
         {
             let unit = self.state.roster().unit();
@@ -77,7 +78,7 @@ impl Driver {
         }
     }
 
-    /// Takes in what has been checked, and lets the next have its core. What could not be checked has not come; its session does
+    /// Takes in what has been checked, and lets the next have its thread. What could not be checked has not come; its session does
     /// not get on, and ends by that.
     pub(super) async fn on_checked(&mut self, checked: Option<Input>) -> Result<(), RunError> {
         self.checking.under_way -= 1;
