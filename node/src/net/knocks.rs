@@ -7,12 +7,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-/// An allowance: so many handshakes at once, and then one for each of these times that has passed.
-#[derive(Clone, Copy, Debug)]
-struct Allowance {
-    burst: u32,
-    each: Duration,
-}
+use super::allowance::{Allowance, Meter};
 
 /// A host from which no member has come. A crowd of members behind one address begins as many at once as a host may have under
 /// way; in the long run handshakes with one host take no more than a 500th of a core.
@@ -33,28 +28,6 @@ const MAX_METERED: usize = 512;
 pub(crate) struct Knocks {
     hosts: BTreeMap<Option<IpAddr>, Meter>,
     unfamiliar: Meter,
-}
-
-/// What has been used of an allowance: it is all there again at this time.
-#[derive(Clone, Copy, Debug, Default)]
-struct Meter {
-    full: Option<Instant>,
-}
-
-impl Meter {
-    /// Takes one of an allowance, if there is one.
-    fn take(&mut self, allowance: Allowance, now: Instant) -> bool {
-        let full = self.full.map_or(now, |full| full.max(now)) + allowance.each;
-        if full > now + allowance.each * allowance.burst {
-            return false;
-        }
-        self.full = Some(full);
-        true
-    }
-
-    fn is_full(&self, now: Instant) -> bool {
-        self.full.is_none_or(|full| full <= now)
-    }
 }
 
 impl Knocks {

@@ -29,6 +29,7 @@ use crate::engine::hello::Address;
 use crate::engine::io::{GossipHandle, JoinTicket, PublishOutcome, Verdict};
 use crate::engine::join::{JoinAnswer, JoinAsk};
 
+mod allowance;
 mod behaviour;
 mod clock;
 mod discovery;
