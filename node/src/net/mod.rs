@@ -44,6 +44,7 @@ mod joining;
 mod knocks;
 mod links;
 mod meeting;
+mod muxer;
 mod names;
 mod pace;
 mod peer;

@@ -10,17 +10,16 @@ use libp2p::core::muxing::{StreamMuxer, StreamMuxerBox, StreamMuxerEvent};
 use libp2p::core::transport::Boxed;
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
-use libp2p::{PeerId, Transport, noise, quic, tcp, yamux};
+use libp2p::{PeerId, Transport, noise, quic, tcp};
 use tokio::time::{Sleep, sleep};
+
+use super::muxer::{MAX_STREAMS, Yamux};
 
 /// How long a handshake may take, from the first byte to a usable connection.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
 
 /// How long a connection may take to close in good order; then it is dropped.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
-
-/// Streams at a time on one connection; a member's takes four, and the rest is room for hellos and fetches.
-const MAX_STREAMS: u32 = 32;
 
 /// Bytes of one QUIC stream that may be under way; a response of the largest size takes a few rounds.
 const QUIC_STREAM_WINDOW_LEN: u32 = 512 * 1024;
@@ -43,7 +42,7 @@ pub(crate) fn transport(keypair: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerB
     let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true))
         .upgrade(Version::V1Lazy)
         .authenticate(noise::Config::new(keypair)?)
-        .multiplex(yamux_config())
+        .multiplex(Yamux::new())
         .timeout(HANDSHAKE_LIMIT);
     let quic = quic::tokio::Transport::new(quic_config(keypair));
     let transport = tcp.or_transport(quic).map(|connection, _| match connection {
@@ -53,18 +52,12 @@ pub(crate) fn transport(keypair: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerB
     Ok(transport.boxed())
 }
 
-fn yamux_config() -> yamux::Config {
-    let mut config = yamux::Config::default();
-    config.set_max_num_streams(usize::try_from(MAX_STREAMS).unwrap_or(usize::MAX));
-    config
-}
-
 fn quic_config(keypair: &Keypair) -> quic::Config {
     let mut config = quic::Config::new(keypair);
     config.handshake_timeout = HANDSHAKE_LIMIT;
     config.max_idle_timeout = QUIC_IDLE_LIMIT_MS;
     config.keep_alive_interval = QUIC_KEEP_ALIVE;
-    config.max_concurrent_stream_limit = MAX_STREAMS;
+    config.max_concurrent_stream_limit = u32::try_from(MAX_STREAMS).unwrap_or(u32::MAX);
     config.max_stream_data = QUIC_STREAM_WINDOW_LEN;
     config.max_connection_data = QUIC_CONNECTION_WINDOW_LEN;
     config
