@@ -39,6 +39,7 @@ mod gate;
 mod gossip;
 mod hearing;
 mod hello;
+mod intake;
 mod joiner;
 mod joining;
 mod knocks;

@@ -15,6 +15,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::allowance::Allowance;
+use super::intake::{Intake, Paced};
 use super::peer::{Named, peer_id, role_key};
 use crate::engine::io::SyncInput;
 use crate::engine::sync::{MAX_FRAME_LEN, MAX_SESSIONS, SessionId};
@@ -43,6 +45,10 @@ const MAX_STREAMS: usize = 2 * MAX_SESSIONS;
 /// Streams of one member at a time: one that it leads and one that is led here, and as many that are being turned away.
 const MAX_STREAMS_PER_PEER: usize = 4;
 
+/// Bytes of what one member asks in the sessions that it leads, together: two MiB a second. The names of as many records as its
+/// connection brings in that time take no more, and rounds made to be costly take less than a tenth of a core.
+const ASKED: Allowance = Allowance { burst: 512 * 1024, each: Duration::from_nanos(1_000_000_000 / (2 * 1024 * 1024)) };
+
 /// What the driver wants of synchronisation's streams.
 #[derive(Debug)]
 pub enum SyncCommand {
@@ -69,7 +75,7 @@ pub(super) fn start(mut control: Control) -> io::Result<SyncStreams> {
     let (command_tx, commands) = mpsc::channel(COMMAND_QUEUE_LEN);
     let (reports, report_rx) = mpsc::channel(REPORT_QUEUE_LEN);
     let task =
-        Streams { control, reports, queues: HashMap::new(), running: JoinSet::new(), streams: HashMap::new(), next: 0 };
+        Streams { control, reports, queues: HashMap::new(), running: JoinSet::new(), members: HashMap::new(), next: 0 };
     tokio::spawn(task.run(commands, incoming));
     Ok(SyncStreams { commands: command_tx, reports: report_rx })
 }
@@ -79,9 +85,15 @@ struct Streams {
     reports: mpsc::Sender<SyncInput>,
     queues: HashMap<SessionId, mpsc::Sender<Vec<u8>>>,
     running: JoinSet<(SessionId, PublicKey)>,
-    /// How many of these each member has.
-    streams: HashMap<PublicKey, usize>,
+    /// Of the members that have any.
+    members: HashMap<PublicKey, Member>,
     next: u64,
+}
+
+/// What a member has of the streams.
+struct Member {
+    streams: usize,
+    asked: Intake,
 }
 
 impl Streams {
@@ -120,7 +132,7 @@ impl Streams {
     }
 
     fn open(&mut self, member: PublicKey) {
-        let (session, frames) = self.session(member);
+        let (session, frames, _) = self.session(member);
         let (mut control, reports) = (self.control.clone(), self.reports.clone());
         self.running.spawn(async move {
             let opened = match peer_id(&member) {
@@ -128,7 +140,7 @@ impl Streams {
                 None => None,
             };
             match opened {
-                Some(stream) => talk(session, member, true, stream, frames, reports).await,
+                Some(stream) => talk(session, member, None, stream, frames, reports).await,
                 // The driver is gone where this cannot be told.
                 None => drop(reports.send(SyncInput::NotOpened(member)).await),
             }
@@ -138,53 +150,58 @@ impl Streams {
 
     fn on_incoming(&mut self, peer: PeerId, stream: Stream) {
         let Some(member) = role_key(&peer) else { return };
-        let of_peer = self.streams.get(&member).copied().unwrap_or_default();
+        let of_peer = self.members.get(&member).map_or(0, |member| member.streams);
         if self.running.len() >= MAX_STREAMS || of_peer >= MAX_STREAMS_PER_PEER {
             tracing::debug!(peer = %Named(&peer), "too many sync streams");
             return;
         }
-        let (session, frames) = self.session(member);
+        let (session, frames, asked) = self.session(member);
         let reports = self.reports.clone();
         self.running.spawn(async move {
-            talk(session, member, false, stream, frames, reports).await;
+            talk(session, member, Some(asked), stream, frames, reports).await;
             (session, member)
         });
     }
 
-    fn session(&mut self, member: PublicKey) -> (SessionId, mpsc::Receiver<Vec<u8>>) {
-        *self.streams.entry(member).or_default() += 1;
+    fn session(&mut self, member: PublicKey) -> (SessionId, mpsc::Receiver<Vec<u8>>, Intake) {
+        let new = || Member { streams: 0, asked: Intake::new(ASKED) };
+        let member = self.members.entry(member).or_insert_with(new);
+        member.streams += 1;
+        let asked = member.asked.shared();
         self.next += 1;
         let session = SessionId(self.next);
         let (queue, frames) = mpsc::channel(FRAME_QUEUE_LEN);
         self.queues.insert(session, queue);
-        (session, frames)
+        (session, frames, asked)
     }
 
-    fn ended(&mut self, member: &PublicKey) {
-        if let Some(count) = self.streams.get_mut(member) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.streams.remove(member);
+    fn ended(&mut self, key: &PublicKey) {
+        if let Some(member) = self.members.get_mut(key) {
+            member.streams = member.streams.saturating_sub(1);
+            if member.streams == 0 {
+                self.members.remove(key);
             }
         }
     }
 }
 
-/// Carries one session's frames until either side ends it, or nothing moves for [`IDLE_LIMIT`].
+/// Carries one session's frames until either side ends it, or nothing moves for [`IDLE_LIMIT`]; `asked` paces what a member
+/// asks that leads it.
 async fn talk(
     session: SessionId,
     peer: PublicKey,
-    leading: bool,
+    asked: Option<Intake>,
     stream: Stream,
     frames: mpsc::Receiver<Vec<u8>>,
     reports: mpsc::Sender<SyncInput>,
 ) {
+    let leading = asked.is_none();
     if reports.send(SyncInput::Opened { session, peer, leading }).await.is_err() {
         return;
     }
     let (reader, writer) = stream.split();
     let ended = tokio::select! {
-        ended = receive(session, reader, &reports) => ended,
+        ended = receive(session, Paced::by(reader, asked), &reports) => ended,
         ended = send(writer, frames) => ended,
     };
     if let Err(error) = ended {

@@ -13,6 +13,7 @@ use libp2p::identity::Keypair;
 use libp2p::{PeerId, Transport, noise, quic, tcp};
 use tokio::time::{Sleep, sleep};
 
+use super::intake::{Metered, Paced};
 use super::muxer::{MAX_STREAMS, Yamux};
 
 /// How long a handshake may take, from the first byte to a usable connection.
@@ -40,14 +41,15 @@ const QUIC_KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// When the key does not suit the Noise handshake.
 pub(crate) fn transport(keypair: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerBox)>, noise::Error> {
     let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true))
+        .map(|connection, _| Paced::new(connection))
         .upgrade(Version::V1Lazy)
         .authenticate(noise::Config::new(keypair)?)
         .multiplex(Yamux::new())
         .timeout(HANDSHAKE_LIMIT);
     let quic = quic::tokio::Transport::new(quic_config(keypair));
     let transport = tcp.or_transport(quic).map(|connection, _| match connection {
-        Either::Left((peer, muxer)) => (peer, StreamMuxerBox::new(Closing::new(muxer))),
-        Either::Right((peer, muxer)) => (peer, StreamMuxerBox::new(Closing::new(muxer))),
+        Either::Left((peer, muxer)) => (peer, StreamMuxerBox::new(Closing::new(Metered::over_paced(muxer)))),
+        Either::Right((peer, muxer)) => (peer, StreamMuxerBox::new(Closing::new(Metered::new(muxer)))),
     });
     Ok(transport.boxed())
 }
