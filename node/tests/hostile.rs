@@ -51,6 +51,7 @@ const ATTACKS: &[&Attack] = &[
     &in_sync::SLOW_SYNC,
     &in_sync::COSTLY,
     &in_sync::REPEATED,
+    &in_sync::WANTED,
     &by_strangers::ONE_ADDRESS,
     &by_strangers::MANY_ADDRESSES,
     &by_strangers::MANY_KEYS,
@@ -141,6 +142,11 @@ fn rounds_of_comparing_made_to_be_costly_are_withstood() {
 #[test]
 fn session_after_session_is_withstood() {
     withstands(&in_sync::REPEATED);
+}
+
+#[test]
+fn the_same_records_asked_for_again_and_again_are_read_in_turn_with_others() {
+    withstands(&in_sync::WANTED);
 }
 
 #[test]

@@ -19,10 +19,18 @@ use crate::forge::Forged;
 use crate::raw::gossip::topic;
 use crate::raw::{GOSSIP, HELLO, Manner, Raw, hello, in_step};
 
+/// What a node takes in of one connection: MiB at once and a second, and streams that the other end opens.
+const MIB_PER_S: usize = 16;
+const STREAMS_AT_ONCE: usize = 64;
+const STREAMS_PER_S: usize = 100;
+
+/// What may be on its way and unread, in MiB: in the buffers of two sockets, and the windows of a connection.
+const UNREAD_MIB: usize = 20;
+
 const WEEK_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 
 /// Records in a message of the largest size.
-const BATCH: usize = 90;
+pub(crate) const BATCH: usize = 90;
 
 pub(crate) const FLOOD: Attack = attack("gossip beyond its tokens", |t, w| flood(t, w).boxed());
 pub(crate) const REPLAY: Attack = attack("old and known records, again and again", |t, w| replay(t, w).boxed());
@@ -38,8 +46,20 @@ const fn attack(name: &'static str, run: fn(Arc<Target>, Word) -> BoxFuture<'sta
     Attack { name, by: "member", run, at_least: Duration::ZERO }
 }
 
+/// A node took in no more of one connection than so many bytes a second.
+fn paced(bytes: usize, began: Instant) -> Claim {
+    let most = UNREAD_MIB + MIB_PER_S * (began.elapsed().as_secs() as usize + 1);
+    Claim::at_most("MiB of it that were taken in", most, bytes / 1024 / 1024)
+}
+
+/// A node took in no more streams than it takes in a second.
+pub(crate) fn taken(streams: usize, began: Instant) -> Claim {
+    let most = STREAMS_AT_ONCE + STREAMS_PER_S * (began.elapsed().as_secs() as usize + 1);
+    Claim::at_most("streams that it was let open", most, streams)
+}
+
 /// Makes records of the first hostile member, so many milliseconds old, each another.
-fn records(target: &Target, count: usize, age_ms: u64) -> Vec<Vec<u8>> {
+pub(crate) fn records(target: &Target, count: usize, age_ms: u64) -> Vec<Vec<u8>> {
     let author = &target.members[0];
     let time = Timestamp::from_ms(now_ms() - age_ms);
     let record = |seq: usize| forged(&target.roster, author, author, time, seq).record();
@@ -62,7 +82,7 @@ pub(crate) fn packed(records: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// Publishes messages as fast as they are taken, until then; returns how many.
-async fn publish_all(target: &Target, messages: impl IntoIterator<Item = Vec<u8>>, until: Instant) -> usize {
+pub(crate) async fn publish_all(target: &Target, messages: impl IntoIterator<Item = Vec<u8>>, until: Instant) -> usize {
     let mut sent = 0;
     let mut link = None;
     for message in messages {
@@ -118,10 +138,12 @@ async fn replay(target: Arc<Target>, word: Word) -> Vec<Claim> {
         let pick = |k: usize| from[(n * 31 + k * (1 + n % 7)) % from.len()].clone();
         packed(&(0..BATCH).map(pick).collect::<Vec<_>>())
     });
+    let (began, len) = (Instant::now(), packed(&genuine[..BATCH]).len());
     let sent = publish_all(&target, again, until).await;
     tokio::time::sleep_until(until.into()).await;
+    let paced = paced(sent * len, began);
     let stored = stored(&target, &navy()).await;
-    vec![Claim::at_most(&format!("stored after {sent} messages of them: the first,"), GENUINE, stored)]
+    vec![Claim::at_most(&format!("stored after {sent} messages of them: the first,"), GENUINE, stored), paced]
 }
 
 async fn invalid(target: Arc<Target>, word: Word) -> Vec<Claim> {
@@ -193,7 +215,7 @@ async fn claims(target: Arc<Target>, word: Word) -> Vec<Claim> {
     let until = word.wait().await;
     let raw = Raw::connect(&target.members[0], &target.address).await;
     let mut gossip = raw.join_mesh(&target.roster).await;
-    let mut next = 0_u64;
+    let (began, mut next) = (Instant::now(), 0_u64);
     while Instant::now() < until {
         let ids: Vec<[u8; 20]> = (0..400).map(|n| id(next + n)).collect();
         next += 400;
@@ -203,7 +225,8 @@ async fn claims(target: Arc<Target>, word: Word) -> Vec<Claim> {
         }
         tokio::task::yield_now().await;
     }
-    vec![Claim::so("some were heard of", next > 0)]
+    // Each is named in 20 bytes, a tag and a length.
+    vec![Claim::so("some were heard of", next > 0), paced(22 * next as usize, began)]
 }
 
 fn id(n: u64) -> [u8; 20] {
@@ -230,7 +253,8 @@ async fn questions(target: Arc<Target>, word: Word) -> Vec<Claim> {
         answered += count;
     }
     let windows = began.elapsed().as_secs() as usize / 10 + 1;
-    vec![Claim::at_most(&format!("answered of {asked} requests: 64 in 10 s,"), 64 * windows, answered)]
+    let answered = Claim::at_most(&format!("answered of {asked} requests: 64 in 10 s,"), 64 * windows, answered);
+    vec![answered, taken(asked, began)]
 }
 
 /// Documents that are no good: unsigned, by another hand, of another unit, damaged, and an older state of the same roster.

@@ -7,12 +7,13 @@ use futures::future::BoxFuture;
 use futures::{AsyncReadExt, FutureExt};
 use libp2p::Stream;
 use muster::engine::floors::Floors;
-use muster::engine::sync::Frame;
+use muster::engine::sync::{Frame, MAX_WANTED, SyncId};
+use muster::engine::wire;
 use muster_keys::Identity;
 use muster_roles::Timestamp;
 
 use super::attack::{Attack, Word};
-use super::by_members::drip;
+use super::by_members::{BATCH, drip, packed, publish_all, records, taken};
 use super::claim::Claim;
 use super::field::{Target, navy, now_ms};
 use super::stored::stored;
@@ -21,9 +22,16 @@ use crate::raw::{Manner, Raw, SYNC, sync};
 /// A session that does not get on is ended after 20 s; with the time that beginning and noticing take.
 const STALL: Duration = Duration::from_secs(32);
 
+/// What a member may ask in the sessions that it leads, in a second.
+const ASKED_KIB: usize = 2048;
+
+/// Frames of the largest size of which that is asked at once.
+const AT_ONCE: usize = 17;
+
 pub(crate) const GARBAGE: Attack = attack("garbage in sync", |t, w| garbage(t, w).boxed());
 pub(crate) const COSTLY: Attack = attack("rounds of comparing made to be costly", |t, w| costly(t, w).boxed());
 pub(crate) const REPEATED: Attack = attack("session after session", |t, w| repeated(t, w).boxed());
+pub(crate) const WANTED: Attack = attack("the same records asked for, again and again", |t, w| wanted(t, w).boxed());
 pub(crate) const SLOW_SYNC: Attack = attack("one byte at a time: sync", |t, w| slow(t, w).boxed());
 pub(crate) const SILENT: Attack =
     Attack { at_least: STALL, ..attack("never an answer in sync", |t, w| silent(t, w).boxed()) };
@@ -70,7 +78,7 @@ async fn garbage(target: Arc<Target>, word: Word) -> Vec<Claim> {
         .boxed()
     };
     let raw = member(&target, Manner { follow: Arc::new(follow), ..Manner::default() }).await;
-    let (mut refused, mut answered, mut told, mut nth) = (0, 0, 0, 0_usize);
+    let (began, mut refused, mut answered, mut told, mut nth) = (Instant::now(), 0, 0, 0, 0_usize);
     while Instant::now() < until {
         let Ok(Ok(mut stream)) = tokio::time::timeout_at(until.into(), raw.open(SYNC)).await else { continue };
         nth += 1;
@@ -92,12 +100,14 @@ async fn garbage(target: Arc<Target>, word: Word) -> Vec<Claim> {
         answered += usize::from(!is_number && answer.is_some());
         told += usize::from(is_number && answer.is_some_and(|answer| !tells_nothing(&answer)));
     }
+    let taken = taken(nth, began);
     vec![
         Claim::at_most(&format!("answered of {nth}"), 0, answered),
         // Negentropy reads a number that is cut off as if it ended there: here as a range that is to be skipped.
         Claim::at_most("answers to a number cut off that tell something", 0, told),
         Claim::so("sessions end at the first", refused > 6),
         Claim::at_most("stored", 0, stored(&target, &navy()).await),
+        taken,
     ]
 }
 
@@ -133,7 +143,7 @@ async fn costly(target: Arc<Target>, word: Word) -> Vec<Claim> {
     let frames = [compare(tiny_ranges()).encode(), compare(many_names()).encode()];
     let until = word.wait().await;
     let raw = member(&target, Manner::default()).await;
-    let mut answered = 0;
+    let (began, mut answered) = (Instant::now(), 0);
     while Instant::now() < until {
         let Ok(Ok(mut stream)) = tokio::time::timeout_at(until.into(), raw.open(SYNC)).await else { continue };
         for frame in frames.iter().cycle() {
@@ -147,19 +157,52 @@ async fn costly(target: Arc<Target>, word: Word) -> Vec<Claim> {
             }
         }
     }
-    vec![Claim::so("they were answered", answered > 0)]
+    let most = ASKED_KIB * (began.elapsed().as_secs() as usize + 1) * 1024 / frames[1].len() + AT_ONCE;
+    vec![Claim::so("they were answered", answered > 0), Claim::at_most("so many were", most, answered)]
 }
 
 async fn repeated(target: Arc<Target>, word: Word) -> Vec<Claim> {
     let until = word.wait().await;
     let raw = member(&target, Manner::default()).await;
-    let mut sessions = 0;
+    let (began, mut sessions) = (Instant::now(), 0);
     while Instant::now() < until {
         let open = (0..8).map(|_| tokio::time::timeout_at(until.into(), raw.open(SYNC)));
         let opened = futures::future::join_all(open).await;
         sessions += opened.iter().filter(|opened| matches!(opened, Ok(Ok(_)))).count();
     }
-    vec![Claim::so("some were opened", sessions > 8)]
+    vec![Claim::so("some were opened", sessions > 8), taken(sessions, began)]
+}
+
+async fn wanted(target: Arc<Target>, word: Word) -> Vec<Claim> {
+    /// Questions that may be under way in a session.
+    const UNDER_WAY: usize = 4;
+    let genuine = records(&target, MAX_WANTED, 0);
+    let names = genuine.iter().map(|record| {
+        let frame = wire::Frame::decode(record).unwrap();
+        SyncId::new(frame.header().time, &frame.id())
+    });
+    let want = Frame::Want { group: navy(), names: names.collect() };
+    let messages: Vec<_> = genuine.chunks(BATCH).map(packed).collect();
+    let until = word.wait().await;
+    publish_all(&target, messages, until).await;
+    let raw = member(&target, Manner::default()).await;
+    let mut brought = 0;
+    while Instant::now() < until {
+        let Ok(Ok(mut stream)) = tokio::time::timeout_at(until.into(), raw.open(SYNC)).await else { continue };
+        let mut free = UNDER_WAY;
+        let session = async {
+            loop {
+                for _ in 0..std::mem::take(&mut free) {
+                    sync::send(&mut stream, &want).await.ok()?;
+                }
+                let Frame::Records { records, last, .. } = sync::receive(&mut stream).await? else { continue };
+                brought += records.len();
+                free += usize::from(last);
+            }
+        };
+        let _ended: Result<Option<()>, _> = tokio::time::timeout_at(until.into(), session).await;
+    }
+    vec![Claim::so("they were brought many times", brought > 10 * MAX_WANTED)]
 }
 
 async fn slow(target: Arc<Target>, word: Word) -> Vec<Claim> {

@@ -10,7 +10,7 @@ const MAX_SLOWDOWN: f64 = 2.0;
 
 /// Runs every attack, each on a unit of its own, and prints a row for each: a header, then fields between bars.
 pub(crate) fn print(attacks: &[&Attack]) {
-    let length = std::env::var("MUSTER_ATTACK_SECONDS").ok().map_or(8, |length| length.parse().unwrap());
+    let length = std::env::var("MUSTER_ATTACK_SECONDS").ok().map_or(24, |length| length.parse().unwrap());
     let only = std::env::var("MUSTER_ATTACK").ok();
     println!("| attack | by | bound: measured | p99 quiet, beside it | node: memory, processor, files | verdict |");
     println!("|---|---|---|---|---|---|");
