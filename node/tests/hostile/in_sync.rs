@@ -31,7 +31,10 @@ const AT_ONCE: usize = 17;
 pub(crate) const GARBAGE: Attack = attack("garbage in sync", |t, w| garbage(t, w).boxed());
 pub(crate) const COSTLY: Attack = attack("rounds of comparing made to be costly", |t, w| costly(t, w).boxed());
 pub(crate) const REPEATED: Attack = attack("session after session", |t, w| repeated(t, w).boxed());
-pub(crate) const WANTED: Attack = attack("the same records asked for, again and again", |t, w| wanted(t, w).boxed());
+pub(crate) const WANTED: Attack = Attack {
+    at_least: Duration::from_secs(16),
+    ..attack("the same records asked for, again and again", |t, w| wanted(t, w).boxed())
+};
 pub(crate) const SLOW_SYNC: Attack = attack("one byte at a time: sync", |t, w| slow(t, w).boxed());
 pub(crate) const SILENT: Attack =
     Attack { at_least: STALL, ..attack("never an answer in sync", |t, w| silent(t, w).boxed()) };
@@ -202,7 +205,7 @@ async fn wanted(target: Arc<Target>, word: Word) -> Vec<Claim> {
         };
         let _ended: Result<Option<()>, _> = tokio::time::timeout_at(until.into(), session).await;
     }
-    vec![Claim::so("they were brought many times", brought > 10 * MAX_WANTED)]
+    vec![Claim::so("they were brought many times", brought > 3 * MAX_WANTED)]
 }
 
 async fn slow(target: Arc<Target>, word: Word) -> Vec<Claim> {
