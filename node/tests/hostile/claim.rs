@@ -16,6 +16,11 @@ impl Claim {
         Self { bound: format!("{what} ≤ {most}"), measured: found.to_string(), holds: found <= most }
     }
 
+    /// Something is no less than so much.
+    pub(crate) fn at_least(what: &str, least: usize, found: usize) -> Self {
+        Self { bound: format!("{what} ≥ {least}"), measured: found.to_string(), holds: found >= least }
+    }
+
     /// Something is so.
     pub(crate) fn so(what: &str, holds: bool) -> Self {
         Self { bound: what.to_owned(), measured: if holds { "so" } else { "not so" }.to_owned(), holds }
