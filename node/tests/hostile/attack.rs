@@ -51,8 +51,6 @@ pub(crate) struct Outcome {
     pub(crate) quiet: Vec<Duration>,
     /// How long messages took beside it.
     pub(crate) attacked: Vec<Duration>,
-    pub(crate) growth_kib: u64,
-    pub(crate) files: usize,
     /// The share of one processor that the node took.
     pub(crate) cpu: f64,
 }
@@ -88,7 +86,7 @@ pub(crate) fn play(field: &mut Field, attack: &Attack, quiet: Duration, length: 
     claims.push(Claim::at_most("memory taken on, in MiB,", MAX_GROWTH_MIB, (growth_kib / 1024) as usize));
     claims.push(Claim::at_most("open files", MAX_FILES, files));
     let cpu = (after.cpu_ticks - before.cpu_ticks) as f64 / 100.0 / elapsed.as_secs_f64();
-    Outcome { claims, quiet, attacked, growth_kib, files, cpu }
+    Outcome { claims, quiet, attacked, cpu }
 }
 
 /// Has this thread take what processors the others leave: an attacker's work is another device's, and none of the times that
