@@ -82,7 +82,7 @@ pub(crate) fn packed(records: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// Publishes messages as fast as they are taken, until then; returns how many.
-pub(crate) async fn publish_all(target: &Target, messages: impl IntoIterator<Item = Vec<u8>>, until: Instant) -> usize {
+async fn publish_all(target: &Target, messages: impl IntoIterator<Item = Vec<u8>>, until: Instant) -> usize {
     let mut sent = 0;
     let mut link = None;
     for message in messages {
