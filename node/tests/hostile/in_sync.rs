@@ -206,7 +206,7 @@ async fn wanted(target: Arc<Target>, word: Word) -> Vec<Claim> {
         };
         let _ended: Result<Option<()>, _> = tokio::time::timeout_at(until.into(), session).await;
     }
-    vec![Claim::at_least(&format!("brought, of {MAX_WANTED} records,"), 4 * MAX_WANTED, brought)]
+    vec![Claim::at_least(&format!("brought, of {MAX_WANTED} records,"), 20 * MAX_WANTED, brought)]
 }
 
 /// Waits until a node holds so many records of the group.
