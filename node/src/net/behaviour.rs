@@ -7,15 +7,10 @@ use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::{PeerId, mdns, ping};
 
+use super::alive::{PING_INTERVAL, PING_TIMEOUT};
 use super::doors::Doors;
 use super::gate::Gated;
 use super::{gossip, hello};
-
-/// How often a member is asked for a sign of life.
-const PING_INTERVAL: Duration = Duration::from_secs(10);
-
-/// How long it may take to give it.
-const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long others remember what multicast DNS has told them; crashed nodes are listed no longer.
 const MDNS_TTL: Duration = Duration::from_secs(5 * 60);

@@ -29,6 +29,7 @@ use crate::engine::hello::Address;
 use crate::engine::io::{GossipHandle, JoinTicket, PublishOutcome, Verdict};
 use crate::engine::join::{JoinAnswer, JoinAsk};
 
+mod alive;
 mod allowance;
 mod behaviour;
 mod clock;
@@ -256,7 +257,7 @@ impl StartError {
     }
 }
 
-/// How long a connection with nothing to do is kept: until a ping fails, that is.
+/// How long a connection with nothing to do is kept: until its other end is found to be gone (`alive`), that is.
 const IDLE_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Streams on one connection whose protocol is being agreed on.

@@ -13,6 +13,7 @@ use libp2p::identity::Keypair;
 use libp2p::{PeerId, Transport, noise, quic, tcp};
 use tokio::time::{Sleep, sleep};
 
+use super::alive::{self, QUIET, SILENCE_LIMIT};
 use super::intake::{Metered, Paced};
 use super::muxer::{MAX_STREAMS, Yamux};
 
@@ -28,12 +29,6 @@ const QUIC_STREAM_WINDOW_LEN: u32 = 512 * 1024;
 /// Bytes of one QUIC connection that may be under way.
 const QUIC_CONNECTION_WINDOW_LEN: u32 = 2 * 1024 * 1024;
 
-/// QUIC takes a peer for dead that has been silent for so many milliseconds.
-const QUIC_IDLE_LIMIT_MS: u32 = 10_000;
-
-/// How often QUIC gives a sign of life: twice before it would be taken for dead.
-const QUIC_KEEP_ALIVE: Duration = Duration::from_secs(5);
-
 /// Makes the transport of a node with this key.
 ///
 /// # Errors
@@ -41,7 +36,12 @@ const QUIC_KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// When the key does not suit the Noise handshake.
 pub(crate) fn transport(keypair: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerBox)>, noise::Error> {
     let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true))
-        .map(|connection, _| Paced::new(connection))
+        .map(|connection, _| {
+            if let Err(error) = alive::watch(&connection) {
+                tracing::debug!(%error, "the system does not watch a connection");
+            }
+            Paced::new(connection)
+        })
         .upgrade(Version::V1Lazy)
         .authenticate(noise::Config::new(keypair)?)
         .multiplex(Yamux::new())
@@ -57,8 +57,8 @@ pub(crate) fn transport(keypair: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerB
 fn quic_config(keypair: &Keypair) -> quic::Config {
     let mut config = quic::Config::new(keypair);
     config.handshake_timeout = HANDSHAKE_LIMIT;
-    config.max_idle_timeout = QUIC_IDLE_LIMIT_MS;
-    config.keep_alive_interval = QUIC_KEEP_ALIVE;
+    config.max_idle_timeout = u32::try_from(SILENCE_LIMIT.as_millis()).unwrap_or(u32::MAX);
+    config.keep_alive_interval = QUIET;
     config.max_concurrent_stream_limit = u32::try_from(MAX_STREAMS).unwrap_or(u32::MAX);
     config.max_stream_data = QUIC_STREAM_WINDOW_LEN;
     config.max_connection_data = QUIC_CONNECTION_WINDOW_LEN;

@@ -115,3 +115,28 @@ fn a_second_node_on_a_home_is_refused() {
     army1.say("Still here.");
     army1.expect("[army] Army1 (me): Still here. (waiting)");
 }
+
+#[test]
+fn a_device_that_falls_silent_on_tcp_is_known_to_be_gone() {
+    falls_silent("/ip4/0.0.0.0/tcp/0");
+}
+
+#[test]
+fn a_device_that_falls_silent_on_quic_is_known_to_be_gone() {
+    falls_silent("/ip4/0.0.0.0/udp/0/quic-v1");
+}
+
+/// Nothing on either host has ended, and no interface is gone: one device does not answer to its address any more.
+fn falls_silent(listen: &str) {
+    let gone = "-- no member is in reach; what you write waits";
+    let (unit, lan) = (found(), Lan::new());
+    let [mut army1, mut army2] = [("Army1", &lan.first), ("Army2", &lan.second)].map(|(name, host)| {
+        Node::spawn(name, &mut host.run(&unit.command(name, ["start", "--plain", "--listen", listen])))
+    });
+    for node in [&mut army1, &mut army2] {
+        node.expect_in_reach(1);
+    }
+    assert_eq!(army1.count(gone), 0, "{}", army1.transcript());
+    lan.second.ip(&["address", "del", "10.0.0.2/24", "dev", "lan0"]);
+    army1.expect(gone);
+}
