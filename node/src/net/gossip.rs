@@ -41,6 +41,12 @@ const FORGIVEN_PER_S: u64 = 2 * MAX_BATCH_LEN as u64;
 /// How long it takes until one invalid message is forgiven.
 const FORGIVING: Duration = Duration::from_secs(600);
 
+/// What is left of it then; less counts for nothing.
+const FORGIVEN_SHARE: f64 = 0.1;
+
+/// How often scores are worked out anew: nothing in them is forgiven faster.
+const SCORING_INTERVAL: Duration = Duration::from_secs(10);
+
 /// The weight of the square of a peer's invalid messages; with the default threshold of -80, the third silences it.
 const INVALID_MESSAGE_WEIGHT: f64 = -10.0;
 
@@ -102,7 +108,12 @@ pub(crate) fn behaviour(topics: &Topics) -> Result<Behaviour, String> {
     };
     let mut behaviour = Behaviour::new_with_subscription_filter(MessageAuthenticity::Anonymous, config, filter)?;
     // Members of one household or of one test share an address: nothing is held against that.
-    let scores = PeerScoreParams { ip_colocation_factor_weight: 0.0, ..PeerScoreParams::default() };
+    let scores = PeerScoreParams {
+        ip_colocation_factor_weight: 0.0,
+        decay_interval: SCORING_INTERVAL,
+        decay_to_zero: FORGIVEN_SHARE,
+        ..PeerScoreParams::default()
+    };
     behaviour.with_peer_score(scores, PeerScoreThresholds::default())?;
     Ok(behaviour)
 }
@@ -151,7 +162,11 @@ pub(crate) fn topic_score() -> TopicScoreParams {
         mesh_message_deliveries_weight: 0.0,
         mesh_failure_penalty_weight: 0.0,
         invalid_message_deliveries_weight: INVALID_MESSAGE_WEIGHT,
-        invalid_message_deliveries_decay: gossipsub::score_parameter_decay(FORGIVING),
+        invalid_message_deliveries_decay: gossipsub::score_parameter_decay_with_base(
+            FORGIVING,
+            SCORING_INTERVAL,
+            FORGIVEN_SHARE,
+        ),
         ..TopicScoreParams::default()
     }
 }
