@@ -211,8 +211,9 @@ impl Gossip {
         let mut sending = Vec::new();
         for topic in Topic::ALL {
             sending.extend(self.tend(topic, now_us, chance));
-            sending.extend(self.tell(topic, chance));
         }
+        // Signs of life are forgotten once they have been passed on, and not told of.
+        sending.extend(self.tell(Topic::Group, chance));
         self.history.push_front(Vec::new());
         self.history.truncate(HISTORY_LEN);
         self.seen.retain(|_, seen| seen.forgotten_us > now_us);

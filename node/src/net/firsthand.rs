@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
-use libp2p::PeerId;
 use libp2p::gossipsub::MessageId;
 
+use super::gossip::Brought;
 use super::shape::{FIRSTHAND_SPREAD, FIRSTHAND_WAIT};
 
 /// Messages that wait at most; what is more is passed on at once. A hundred authors who each give out a message every twenty
@@ -22,7 +22,7 @@ const MAX_WAITING: usize = 512;
 #[derive(Debug, Default)]
 pub(crate) struct Firsthand {
     /// By the time at which they go, and a number of their own.
-    waiting: BTreeMap<(Instant, u64), (MessageId, PeerId)>,
+    waiting: BTreeMap<(Instant, u64), Brought>,
     next: u64,
     /// Nodes are not to choose the same while for the same message.
     chance: RandomState,
@@ -30,12 +30,12 @@ pub(crate) struct Firsthand {
 
 impl Firsthand {
     /// Has a message wait; tells whether there is room for it.
-    pub(crate) fn wait(&mut self, id: &MessageId, from: PeerId, now: Instant) -> bool {
+    pub(crate) fn wait(&mut self, brought: &Brought, now: Instant) -> bool {
         if self.waiting.len() >= MAX_WAITING {
             return false;
         }
-        let due = now + FIRSTHAND_WAIT + self.spread(id);
-        self.waiting.insert((due, self.next), (id.clone(), from));
+        let due = now + FIRSTHAND_WAIT + self.spread(&brought.id);
+        self.waiting.insert((due, self.next), brought.clone());
         self.next = self.next.wrapping_add(1);
         true
     }
@@ -46,7 +46,7 @@ impl Firsthand {
     }
 
     /// Takes what has waited long enough.
-    pub(crate) fn take_due(&mut self, now: Instant) -> Vec<(MessageId, PeerId)> {
+    pub(crate) fn take_due(&mut self, now: Instant) -> Vec<Brought> {
         let later = self.waiting.split_off(&(now, u64::MAX));
         std::mem::replace(&mut self.waiting, later).into_values().collect()
     }
@@ -59,17 +59,23 @@ impl Firsthand {
 
 #[cfg(test)]
 mod tests {
+    use libp2p::PeerId;
+
     use super::*;
 
     fn id(nth: usize) -> MessageId {
         MessageId::new(&nth.to_be_bytes())
     }
 
+    fn brought(nth: usize, from: PeerId) -> Brought {
+        Brought { id: id(nth), from, is_beacon: false }
+    }
+
     #[test]
     fn a_message_waits_its_moment_and_no_longer() {
         let (mut firsthand, start, from) = (Firsthand::default(), Instant::now(), PeerId::random());
         for nth in 0..100 {
-            assert!(firsthand.wait(&id(nth), from, start));
+            assert!(firsthand.wait(&brought(nth, from), start));
         }
         assert!(firsthand.due() >= Some(start + FIRSTHAND_WAIT));
         assert!(firsthand.take_due(start + FIRSTHAND_WAIT - Duration::from_millis(1)).is_empty());
@@ -77,7 +83,7 @@ mod tests {
         assert!((1..100).contains(&halfway), "all at one time: {halfway}");
         let rest = firsthand.take_due(start + FIRSTHAND_WAIT + FIRSTHAND_SPREAD);
         assert_eq!(halfway + rest.len(), 100);
-        assert!(rest.iter().all(|(_, bearer)| *bearer == from));
+        assert!(rest.iter().all(|brought| brought.from == from));
         assert_eq!(firsthand.due(), None);
     }
 
@@ -91,7 +97,7 @@ mod tests {
     #[test]
     fn what_finds_no_room_does_not_wait() {
         let (mut firsthand, now) = (Firsthand::default(), Instant::now());
-        let waiting = (0..MAX_WAITING + 10).filter(|nth| firsthand.wait(&id(*nth), PeerId::random(), now)).count();
+        let waiting = (0..MAX_WAITING + 10).filter(|nth| firsthand.wait(&brought(*nth, PeerId::random()), now)).count();
         assert_eq!(waiting, MAX_WAITING);
         assert_eq!(firsthand.take_due(now + FIRSTHAND_WAIT + FIRSTHAND_SPREAD).len(), MAX_WAITING);
     }

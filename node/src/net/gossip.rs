@@ -202,10 +202,20 @@ pub(crate) struct Pending {
     burdens: BTreeMap<PeerId, Burden>,
 }
 
+/// A message that has come in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Brought {
+    /// Its id.
+    pub(crate) id: MessageId,
+    /// Who has brought it; not the author, perhaps.
+    pub(crate) from: PeerId,
+    /// Whether it is a sign of life, which is worth nothing when the next has come.
+    pub(crate) is_beacon: bool,
+}
+
 #[derive(Debug)]
 struct Waiting {
-    id: MessageId,
-    from: PeerId,
+    brought: Brought,
     len: usize,
     since: Instant,
 }
@@ -249,18 +259,12 @@ impl Burden {
 
 impl Pending {
     /// Names a message, unless too many wait already or its bearer is overburdened.
-    pub(crate) fn insert(
-        &mut self,
-        id: MessageId,
-        from: PeerId,
-        len: usize,
-        now: Instant,
-    ) -> Result<GossipHandle, Unheard> {
+    pub(crate) fn insert(&mut self, brought: Brought, len: usize, now: Instant) -> Result<GossipHandle, Unheard> {
         if self.waiting.len() >= MAX_PENDING {
             return Err(Unheard::Full);
         }
         let new = || Burden { waiting: 0, in_vain: 0, forgiven: now, told: false };
-        let burden = self.burdens.entry(from).or_insert_with(new);
+        let burden = self.burdens.entry(brought.from).or_insert_with(new);
         burden.forgive(now);
         if burden.waiting.saturating_add(burden.in_vain).saturating_add(len) > MAX_BURDEN {
             return Err(Unheard::Overburdened { news: !std::mem::replace(&mut burden.told, true) });
@@ -268,15 +272,15 @@ impl Pending {
         burden.waiting += len;
         let handle = GossipHandle(self.next);
         self.next = self.next.wrapping_add(1);
-        self.waiting.insert(handle, Waiting { id, from, len, since: now });
+        self.waiting.insert(handle, Waiting { brought, len, since: now });
         Ok(handle)
     }
 
     /// Takes the message that a verdict is about.
-    pub(crate) fn take(&mut self, handle: GossipHandle, verdict: Verdict) -> Option<(MessageId, PeerId)> {
-        let Waiting { id, from, len, .. } = self.waiting.remove(&handle)?;
-        self.settle(&from, len, !matches!(verdict, Verdict::Accept | Verdict::Firsthand));
-        Some((id, from))
+    pub(crate) fn take(&mut self, handle: GossipHandle, verdict: Verdict) -> Option<Brought> {
+        let Waiting { brought, len, .. } = self.waiting.remove(&handle)?;
+        self.settle(&brought.from, len, !matches!(verdict, Verdict::Accept | Verdict::Firsthand));
+        Some(brought)
     }
 
     /// Takes a message back that nobody has looked at.
@@ -297,7 +301,7 @@ impl Pending {
         let is_old = |_: &GossipHandle, waiting: &mut Waiting| now.saturating_duration_since(waiting.since) >= window;
         let forgotten: Vec<Waiting> = self.waiting.extract_if(.., is_old).map(|(_, waiting)| waiting).collect();
         for waiting in &forgotten {
-            self.settle(&waiting.from, waiting.len, false);
+            self.settle(&waiting.brought.from, waiting.len, false);
         }
         self.burdens.retain(|_, burden| {
             burden.forgive(now);
@@ -312,6 +316,10 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+
+    fn brought(from: PeerId) -> Brought {
+        Brought { id: MessageId::new(b"id"), from, is_beacon: false }
+    }
 
     fn message(topic: &str, data: &[u8]) -> Message {
         Message { source: None, data: data.to_vec(), sequence_number: None, topic: TopicHash::from_raw(topic) }
@@ -364,22 +372,21 @@ mod tests {
     fn a_message_waits_for_its_verdict_no_longer_than_gossipsub_keeps_it() {
         let (mut pending, start) = (Pending::default(), Instant::now());
         let from = PeerId::random();
-        let mut insert = |at| pending.insert(MessageId::new(b"id"), from, 1, start + Duration::from_secs(at)).unwrap();
+        let mut insert = |at| pending.insert(brought(from), 1, start + Duration::from_secs(at)).unwrap();
         let (early, late) = (insert(0), insert(5));
         assert_ne!(early, late);
         assert_eq!(pending.expire(start + Duration::from_secs(11)), 0);
         assert_eq!(pending.expire(start + Duration::from_secs(12)), 1);
         assert_eq!(pending.take(early, Verdict::Accept), None);
-        assert_eq!(pending.take(late, Verdict::Accept), Some((MessageId::new(b"id"), from)));
+        assert_eq!(pending.take(late, Verdict::Accept), Some(brought(from)));
         assert_eq!(pending.take(late, Verdict::Accept), None);
     }
 
     #[test]
     fn messages_waiting_for_a_verdict_are_bounded() {
         let (mut pending, now) = (Pending::default(), Instant::now());
-        let accepted = (0..MAX_PENDING + 10)
-            .filter(|_| pending.insert(MessageId::new(b"id"), PeerId::random(), 1, now).is_ok())
-            .count();
+        let accepted =
+            (0..MAX_PENDING + 10).filter(|_| pending.insert(brought(PeerId::random()), 1, now).is_ok()).count();
         assert_eq!(accepted, MAX_PENDING);
     }
 
@@ -388,7 +395,7 @@ mod tests {
         let (mut pending, start) = (Pending::default(), Instant::now());
         let (flood, other) = (PeerId::random(), PeerId::random());
         let bring = |pending: &mut Pending, from, now| {
-            let handle = pending.insert(MessageId::new(b"id"), from, MAX_BATCH_LEN, now)?;
+            let handle = pending.insert(brought(from), MAX_BATCH_LEN, now)?;
             pending.take(handle, if from == flood { Verdict::Ignore } else { Verdict::Accept });
             Ok::<(), Unheard>(())
         };
@@ -406,7 +413,7 @@ mod tests {
     fn that_a_peer_is_overburdened_is_news_once_and_forgotten_in_time() {
         let (mut pending, start) = (Pending::default(), Instant::now());
         let peer = PeerId::random();
-        let insert = |pending: &mut Pending, now| pending.insert(MessageId::new(b"id"), peer, MAX_BURDEN, now);
+        let insert = |pending: &mut Pending, now| pending.insert(brought(peer), MAX_BURDEN, now);
         let handle = insert(&mut pending, start).unwrap();
         assert_eq!(insert(&mut pending, start), Err(Unheard::Overburdened { news: true }));
         assert_eq!(insert(&mut pending, start), Err(Unheard::Overburdened { news: false }));

@@ -3,22 +3,22 @@
 use std::time::Instant;
 
 use libp2p::PeerId;
-use libp2p::gossipsub::{Message, MessageId, TopicHash};
+use libp2p::gossipsub::{Message, MessageAcceptance, MessageId, TopicHash};
 
 use super::Event;
-use super::gossip::{self, Unheard};
+use super::gossip::{self, Brought, Unheard};
 use super::peer::{Named, role_key};
 use super::task::Task;
 use crate::engine::io::{GossipHandle, Verdict};
 
 impl Task {
-    pub(super) fn on_gossip(&mut self, from: PeerId, id: &MessageId, message: Message) {
+    pub(super) fn on_gossip(&mut self, from: PeerId, id: MessageId, message: Message) {
         let group = self.topics.group(&message.topic);
-        let is_known = group.is_some() || self.topics.is_presence(&message.topic);
-        let bearer = role_key(&from).filter(|_| is_known);
+        let brought = Brought { id, from, is_beacon: self.topics.is_presence(&message.topic) };
+        let bearer = role_key(&from).filter(|_| group.is_some() || brought.is_beacon);
         let told = bearer.and_then(|bearer| {
             let bytes = message.data;
-            let handle = self.give_out(id, from, bytes.len())?;
+            let handle = self.give_out(&brought, bytes.len())?;
             let event = match group {
                 Some(group) => Event::Gossip { handle, bearer, group, bytes },
                 None => Event::Beacon { handle, bearer, bytes },
@@ -35,17 +35,17 @@ impl Task {
             if self.ignored.is_power_of_two() {
                 tracing::warn!(ignored = self.ignored, "gossip ignored: the node does not keep up");
             }
-            self.give_verdict(id, &from, Verdict::Ignore);
+            self.give_verdict(&brought, Verdict::Ignore);
         }
     }
 
     /// Names a message to be judged. What an overburdened peer brings is left to synchronisation.
-    fn give_out(&mut self, id: &MessageId, from: PeerId, len: usize) -> Option<GossipHandle> {
-        match self.pending.insert(id.clone(), from, len, Instant::now()) {
+    fn give_out(&mut self, brought: &Brought, len: usize) -> Option<GossipHandle> {
+        match self.pending.insert(brought.clone(), len, Instant::now()) {
             Ok(handle) => Some(handle),
             Err(Unheard::Overburdened { news: true }) => {
-                tracing::warn!(peer = %Named(&from), "brings too much in vain, and is not listened to for a while");
-                if let Some(member) = role_key(&from) {
+                tracing::warn!(peer = %Named(&brought.from), "brings too much in vain, and is not listened to for a while");
+                if let Some(member) = role_key(&brought.from) {
                     self.reports.tell(Event::Slow(member));
                 }
                 None
@@ -64,24 +64,48 @@ impl Task {
         }
     }
 
-    pub(super) fn on_verdict(&mut self, id: &MessageId, from: PeerId, verdict: Verdict) {
-        let now = Instant::now();
-        if verdict != Verdict::Firsthand || !self.firsthand.wait(id, from, now) {
-            self.give_verdict(id, &from, verdict);
+    pub(super) fn on_verdict(&mut self, brought: &Brought, verdict: Verdict) {
+        if verdict != Verdict::Firsthand || !self.firsthand.wait(brought, Instant::now()) {
+            self.give_verdict(brought, verdict);
         }
     }
 
     /// Passes on what has waited long enough.
     pub(super) fn forward_firsthand(&mut self, now: Instant) {
-        for (id, from) in self.firsthand.take_due(now) {
-            self.give_verdict(&id, &from, Verdict::Firsthand);
+        for brought in self.firsthand.take_due(now) {
+            self.give_verdict(&brought, Verdict::Firsthand);
         }
     }
 
-    pub(super) fn give_verdict(&mut self, id: &MessageId, from: &PeerId, verdict: Verdict) {
+    fn give_verdict(&mut self, brought: &Brought, verdict: Verdict) {
+        let Brought { id, from, is_beacon } = brought;
         if verdict == Verdict::Reject {
             tracing::warn!(peer = %Named(from), "invalid gossip message");
         }
-        self.swarm.behaviour_mut().gossip().report_message_validation_result(id, from, gossip::acceptance(verdict));
+        let acceptance = gossip::acceptance(verdict);
+        let is_good = matches!(acceptance, MessageAcceptance::Accept);
+        let was_kept = self.swarm.behaviour_mut().gossip().report_message_validation_result(id, from, acceptance);
+        if *is_beacon && is_good && was_kept {
+            self.forget(id, from);
+        }
+    }
+
+    /// Publishes this member's sign of life.
+    pub(super) fn publish_beacon(&mut self, beacon: Vec<u8>) {
+        let topic = self.topics.presence();
+        match self.swarm.behaviour_mut().gossip().publish(topic, beacon) {
+            Ok(id) => {
+                let me = *self.swarm.local_peer_id();
+                self.forget(&id, &me);
+            }
+            Err(error) => tracing::debug!(%error, "beacon not published"),
+        }
+    }
+
+    /// Has gossipsub keep a message no longer that it has just given to its mesh: at six heartbeats it would tell others that it is
+    /// here, which costs more than to send it, and a sign of life comes again.
+    fn forget(&mut self, id: &MessageId, from: &PeerId) {
+        // It blames nobody: the message has been found valid.
+        self.swarm.behaviour_mut().gossip().report_message_validation_result(id, from, MessageAcceptance::Ignore);
     }
 }

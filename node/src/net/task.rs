@@ -214,15 +214,10 @@ impl Task {
                     self.reports.tell(Event::Published { group, outcome });
                 }
             }
-            Command::Beacon(bytes) => {
-                let topic = self.topics.presence();
-                if let Err(error) = self.swarm.behaviour_mut().gossip().publish(topic, bytes) {
-                    tracing::debug!(%error, "beacon not published");
-                }
-            }
+            Command::Beacon(bytes) => self.publish_beacon(bytes),
             Command::Verdict { handle, verdict } => {
-                if let Some((id, from)) = self.pending.take(handle, verdict) {
-                    self.on_verdict(&id, from, verdict);
+                if let Some(brought) = self.pending.take(handle, verdict) {
+                    self.on_verdict(&brought, verdict);
                 }
             }
             Command::Roster(roster) => self.on_roster(roster),
@@ -304,7 +299,7 @@ impl Task {
             Happening::Unanswered { peer, connection, id, error } => self.on_unanswered(peer, connection, id, &error),
             Happening::Opened { connection } => self.on_opened(connection),
             Happening::Speaking { peer, connection } => self.on_speaking(peer, connection),
-            Happening::Gossip { from, id, message } => self.on_gossip(from, &id, message),
+            Happening::Gossip { from, id, message } => self.on_gossip(from, id, message),
             Happening::Subscribed { peer, topic } => self.on_subscribed(peer, &topic),
             Happening::Slow { peer } => {
                 tracing::warn!(peer = %Named(&peer), "peer too slow, messages to it dropped");

@@ -5,6 +5,7 @@ use std::io;
 use futures::AsyncWriteExt;
 use libp2p::Stream;
 use muster_roles::{GroupId, Roster, UnitId};
+use sha2::{Digest, Sha256};
 
 /// The stream over which a member speaks gossipsub.
 pub(crate) struct Gossip {
@@ -38,10 +39,26 @@ impl Gossip {
         self.send(&topics.iter().flat_map(options).collect::<Vec<u8>>()).await
     }
 
+    /// Returns the topic of signs of life.
+    pub(crate) fn presence(&self) -> String {
+        format!("{}+presence", prefix(self.unit))
+    }
+
     /// Publishes bytes on a group's topic.
     pub(crate) async fn publish(&mut self, group: &GroupId, data: &[u8]) -> io::Result<()> {
-        let message = [field(2, data), field(4, self.topic(group).as_bytes())].concat();
+        self.publish_on(&self.topic(group), data).await
+    }
+
+    /// Publishes bytes on a topic.
+    pub(crate) async fn publish_on(&mut self, topic: &str, data: &[u8]) -> io::Result<()> {
+        let message = [field(2, data), field(4, topic.as_bytes())].concat();
         self.send(&field(2, &message)).await
+    }
+
+    /// Leaves the meshes of these topics, as gossipsub has peers do who have enough others.
+    pub(crate) async fn prune(&mut self, topics: &[String]) -> io::Result<()> {
+        let prune = |topic: &String| field(4, &field(1, topic.as_bytes()));
+        self.send(&field(3, &topics.iter().flat_map(prune).collect::<Vec<u8>>())).await
     }
 
     /// Claims to have messages of these ids.
@@ -65,8 +82,23 @@ impl Gossip {
 
 /// Returns the topic of a unit's group.
 pub(crate) fn topic(unit: UnitId, group: &GroupId) -> String {
+    format!("{}{group}", prefix(unit))
+}
+
+/// Returns what a claim to have messages of a topic holds, up to the first one's id.
+pub(crate) fn claim(topic: &str) -> Vec<u8> {
+    [field(1, topic.as_bytes()), vec![2 << 3 | 2, 20]].concat()
+}
+
+/// Returns the id of a message.
+pub(crate) fn message_id(topic: &str, data: &[u8]) -> Vec<u8> {
+    let hash = Sha256::new().chain_update(topic).chain_update([0]).chain_update(data).finalize();
+    hash[..20].to_vec()
+}
+
+fn prefix(unit: UnitId) -> String {
     let hex: String = unit.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("/muster/1/{hex}/{group}")
+    format!("/muster/1/{hex}/")
 }
 
 /// A protobuf field of bytes.

@@ -40,6 +40,9 @@ const PING: StreamProtocol = StreamProtocol::new("/ipfs/ping/1.0.0");
 /// No wait for the other side is longer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How often a thing that cannot be waited for is looked at.
+const GLANCE: Duration = Duration::from_millis(20);
+
 /// How a request of the other side is answered; nothing leaves the stream without an answer.
 pub(crate) type Answer = Arc<dyn Fn(PeerId, Vec<u8>) -> BoxFuture<'static, Option<Vec<u8>>> + Send + Sync>;
 
@@ -158,6 +161,16 @@ impl Raw {
     /// Returns the address on which it listens.
     pub(crate) fn address(&self) -> Multiaddr {
         self.state.borrow().listening.clone().unwrap()
+    }
+
+    /// Waits until these bytes have come.
+    pub(crate) async fn hears(&self, bytes: &[u8]) {
+        let heard = async {
+            while !self.heard.contains(bytes) {
+                tokio::time::sleep(GLANCE).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, heard).await.expect("the bytes come");
     }
 
     /// Tells whether the node has closed its connections.

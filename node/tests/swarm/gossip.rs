@@ -5,6 +5,8 @@ use muster_roles::Role;
 
 use super::node::{BAD, Node, QUIC, TCP, config};
 use super::unit::{Unit, group, identity};
+use crate::raw::Raw;
+use crate::raw::gossip::{claim, message_id};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_members_hear_each_other() {
@@ -93,4 +95,29 @@ async fn a_node_that_carries_its_own_groups_only_does_not_hear_others() {
     speaker.says(&group("navy"), b"navy too").await;
     navy.hears(b"navy too").await;
     assert!(!navy.has_heard(b"army only"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_is_told_of_to_who_is_not_in_the_mesh_and_a_sign_of_life_is_not() {
+    let (one, two) = (identity(1, 1), identity(1, 2));
+    let mut unit = Unit::found(1);
+    unit.add_soldier("Army1", "army", &one);
+    unit.add_soldier("Army2", "army", &two);
+    let node = Node::with(config(&[TCP], &[]), &one, unit.now());
+    let raw = Raw::connect(&two, &node.address().await).await;
+    let mut gossip = raw.join_mesh(&unit.now()).await;
+    let (army, presence) = (gossip.topic(&group("army")), gossip.presence());
+    gossip.subscribe(std::slice::from_ref(&presence)).await.unwrap();
+    gossip.prune(&[army.clone(), presence.clone()]).await.unwrap();
+    gossip.publish_on(&presence, b"a sign of another's life").await.unwrap();
+    node.has_listeners(&group("army"), 1).await;
+    node.shows_up(b"a sign of the node's own life").await;
+    // At the heartbeat that tells of the second text, whatever was told of at the one before has come.
+    for text in [b"first", b"later"] {
+        node.says(&group("army"), text).await;
+        raw.hears(&message_id(&army, text)).await;
+    }
+    assert!(raw.heard.contains(&claim(&army)));
+    assert!(raw.heard.contains(b"a sign of the node's own life"));
+    assert!(!raw.heard.contains(&claim(&presence)));
 }

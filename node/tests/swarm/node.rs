@@ -168,6 +168,11 @@ impl Node {
         assert_eq!(outcome, PublishOutcome::NobodyListens);
     }
 
+    /// Gives a sign of life.
+    pub(crate) async fn shows_up(&self, beacon: &[u8]) {
+        self.tell(Command::Beacon(beacon.to_vec())).await;
+    }
+
     /// Puts a newer roster in force.
     pub(crate) async fn adopt(&self, roster: Arc<Roster>) {
         self.log.write(|seen| seen.roster = Some(Arc::clone(&roster)));
@@ -201,6 +206,9 @@ async fn drive(mut events: mpsc::Receiver<Event>, commands: mpsc::Sender<Command
                 let verdict = if bytes.starts_with(BAD) { Verdict::Reject } else { Verdict::Accept };
                 log.write(|seen| seen.gossip.push((group, bytes)));
                 commands.send(Command::Verdict { handle, verdict }).await.unwrap();
+            }
+            Event::Beacon { handle, .. } => {
+                commands.send(Command::Verdict { handle, verdict: Verdict::Accept }).await.unwrap();
             }
             Event::Published { outcome, .. } => log.write(|seen| seen.published.push(outcome)),
             Event::Listener { group, .. } => log.write(|seen| seen.listeners.push(group)),
