@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures::future;
 use libp2p::core::transport::PortUse;
@@ -273,7 +273,12 @@ impl<B: NetworkBehaviour> NetworkBehaviour for Gated<B> {
             if let Some(action) = self.actions.pop_front() {
                 return Poll::Ready(action);
             }
-            let action = std::task::ready!(self.inner.poll(cx));
+            let action = match self.inner.poll(cx) {
+                Poll::Ready(action) => action,
+                // Once more: gossipsub (0.50) sets its timers anew when they have run out and does not poll them, so nothing would
+                // wake it for the next heartbeat.
+                Poll::Pending => ready!(self.inner.poll(cx)),
+            };
             if let Some(action) = self.admit(action) {
                 return Poll::Ready(action);
             }

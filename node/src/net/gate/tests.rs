@@ -1,12 +1,18 @@
 #![allow(clippy::unwrap_used)]
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 
 use futures::task::noop_waker_ref;
 use libp2p::core::upgrade::{InboundUpgrade, OutboundUpgrade, UpgradeInfo};
 use libp2p::swarm::{Stream, StreamProtocol};
 
+use muster_roles::UnitId;
+use tokio::time::timeout;
+
 use super::*;
+use crate::net::gossip;
+use crate::net::shape::HEARTBEAT;
 
 /// A behaviour that writes down what it is told, and wants done what it is given.
 #[derive(Default)]
@@ -298,4 +304,17 @@ fn a_gate_that_may_speak_says_so_and_does() {
         assert_eq!(poll(&mut handler).as_deref(), Some("Speaking"));
         assert_eq!(poll(&mut handler).as_deref(), Some("a stream"));
     }
+}
+
+#[tokio::test]
+async fn heartbeats_of_gossip_go_on_though_nothing_else_wakes_the_node() {
+    let gossip = gossip::behaviour(&gossip::Topics::new(UnitId::from_bytes([1; 16]))).unwrap();
+    let (mut gated, mut polls) = (Gated::new(gossip), 0);
+    let woken = poll_fn(|cx| {
+        polls += 1;
+        assert!(gated.poll(cx).is_pending());
+        if polls > 3 { Poll::Ready(()) } else { Poll::Pending }
+    });
+    // Of its timers the other runs out every ten seconds.
+    timeout(8 * HEARTBEAT, woken).await.unwrap();
 }
