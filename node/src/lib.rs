@@ -37,6 +37,8 @@ pub mod net;
 #[cfg(feature = "node")]
 pub mod new_file;
 #[cfg(feature = "node")]
+mod ticks;
+#[cfg(feature = "node")]
 pub mod ui;
 #[cfg(feature = "node")]
 mod yielding;

@@ -18,13 +18,13 @@ mod telling;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use muster_keys::{Identity, PublicKey};
 use muster_roles::{GroupId, Roster};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+use tokio::time::Instant;
 
 use self::backlog::{Backlog, Reading};
 use self::changes::Changes;
@@ -44,14 +44,11 @@ use crate::engine::io::{Effect, Input, PostError, SyncInput};
 use crate::engine::policy::Carry;
 use crate::engine::time::UnixMillis;
 use crate::engine::{Boot, State};
-
 use crate::net::{self, Net};
 
-/// How often it is noted how far the person has read: a kill costs so much of it, and a busy group no more commits.
-const MARK_INTERVAL: Duration = Duration::from_secs(5);
-
-/// How often the engine is told that time has passed.
-const TICK_INTERVAL: Duration = Duration::from_secs(1);
+/// How many ticks after each other it is noted how far the person has read: a kill costs so much of it, and a busy group no more
+/// commits.
+const MARK_TICKS: u32 = 5;
 
 /// Addresses that are told to who asks how the node is; a device has a handful.
 const MAX_ADDRESSES: usize = 64;
@@ -222,8 +219,8 @@ impl Driver {
         calls: &mut mpsc::Receiver<Call>,
         stop: &mut watch::Receiver<bool>,
     ) -> Result<(), RunError> {
-        let mut tick = steady(TICK_INTERVAL);
-        let mut mark = steady(MARK_INTERVAL);
+        let mut ticks = 0_u32;
+        self.on_tick().await?;
         while !self.has_left() {
             let running = self.phase == Phase::Running;
             tokio::select! {
@@ -246,8 +243,13 @@ impl Driver {
                 report = self.net.sync.reports.recv() => {
                     self.feed(Input::Sync(report.ok_or(RunError::NetStopped)?)).await?;
                 }
-                _ = tick.tick() => self.on_tick().await?,
-                _ = mark.tick() => self.note_seen().await?,
+                () = self.net.ticks.next() => {
+                    self.on_tick().await?;
+                    ticks = ticks.wrapping_add(1);
+                    if ticks.is_multiple_of(MARK_TICKS) {
+                        self.note_seen().await?;
+                    }
+                }
                 () = self.backlog.due() => self.screen_is_served(),
                 () = self.phase.over(), if !running => self.phase = Phase::Over,
             }
@@ -370,13 +372,6 @@ impl Driver {
     async fn tell_net(&self, command: net::Command) -> Result<(), RunError> {
         self.net.commands.send(command).await.map_err(|_| RunError::NetStopped)
     }
-}
-
-/// An interval that skips what a sleeping device missed instead of making up for it.
-fn steady(period: Duration) -> Interval {
-    let mut interval = interval(period);
-    interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    interval
 }
 
 /// The device's clock; one that stands before 1970 reads as 1970.

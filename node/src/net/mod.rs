@@ -28,6 +28,7 @@ use crate::control::Found;
 use crate::engine::hello::Address;
 use crate::engine::io::{GossipHandle, JoinTicket, PublishOutcome, Verdict};
 use crate::engine::join::{JoinAnswer, JoinAsk};
+use crate::ticks::Ticks;
 
 mod alive;
 mod allowance;
@@ -212,6 +213,8 @@ pub struct Net {
     pub events: mpsc::Receiver<Event>,
     /// The streams of synchronisation.
     pub sync: SyncStreams,
+    /// Its ticks, for who has work to do as often.
+    pub ticks: Ticks,
     /// Ends after [`Command::Shutdown`], or when one of the channels is dropped.
     pub task: JoinHandle<()>,
 }
@@ -283,6 +286,7 @@ pub fn start(config: Config, identity: &Identity, roster: Arc<Roster>) -> Result
     let sync = sync::start(control).map_err(|error| StartError::Setup(error.to_string()))?;
     let (command_tx, commands) = mpsc::channel(COMMAND_QUEUE_LEN);
     let (events, event_rx) = mpsc::channel(EVENT_QUEUE_LEN);
+    let ticks = Ticks::new();
     let task = Task::new(Start {
         swarm,
         roster,
@@ -292,10 +296,11 @@ pub fn start(config: Config, identity: &Identity, roster: Arc<Roster>) -> Result
         dial: config.dial,
         uplink,
         places: config.places,
+        ticks: ticks.shared(),
         commands,
         events,
     });
-    Ok(Net { commands: command_tx, events: event_rx, sync, task: tokio::spawn(task.run()) })
+    Ok(Net { commands: command_tx, events: event_rx, sync, ticks, task: tokio::spawn(task.run()) })
 }
 
 fn swarm(config: &Config, identity: &Identity, roster: &Arc<Roster>) -> Result<Swarm<Behaviour>, StartError> {

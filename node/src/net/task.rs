@@ -15,7 +15,7 @@ use muster_keys::PublicKey;
 use muster_roles::{GroupId, Role, Roster};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{sleep_until, timeout};
 
 use super::behaviour::Behaviour;
 use super::clock::{Watch, unix_ms};
@@ -36,9 +36,7 @@ use super::{Carry, Command, Event, Place};
 use crate::control::Found;
 use crate::engine::hello::Response;
 use crate::engine::io::PublishOutcome;
-
-/// How often deadlines are looked at; none is finer than a second.
-const TICK: Duration = Duration::from_millis(500);
+use crate::ticks::Ticks;
 
 /// Addresses of one peer tried at the same time: usually one of each transport.
 const DIAL_CONCURRENCY: NonZeroU8 = NonZeroU8::MIN.saturating_add(1);
@@ -81,6 +79,7 @@ pub(crate) struct Task {
     published: Option<Instant>,
     pace: Pace,
     clock: Watch,
+    ticks: Ticks,
     uplink: Uplink,
 }
 
@@ -102,6 +101,8 @@ pub(crate) struct Start {
     pub(crate) uplink: Uplink,
     /// Where members could be reached when the node last ran.
     pub(crate) places: Vec<Place>,
+    /// When to look at deadlines.
+    pub(crate) ticks: Ticks,
     /// From the driver.
     pub(crate) commands: mpsc::Receiver<Command>,
     /// To the driver.
@@ -141,6 +142,7 @@ impl Task {
             published: None,
             pace: Pace::default(),
             clock: Watch::new(unix_ms(), now),
+            ticks: start.ticks,
             uplink: start.uplink,
         };
         task.join_topics();
@@ -152,8 +154,7 @@ impl Task {
 
     /// Runs until it is told to stop, or the driver is gone.
     pub(crate) async fn run(mut self) {
-        let mut tick = interval(TICK);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.on_tick();
         loop {
             tokio::select! {
                 command = self.commands.recv() => match command {
@@ -180,7 +181,8 @@ impl Task {
                     Ok((address, found)) => self.on_looked_up(&address, found),
                     Err(error) => tracing::warn!(%error, "a lookup broke off"),
                 },
-                _ = tick.tick() => self.on_tick(),
+                // No deadline is finer than a second.
+                () = self.ticks.next() => self.on_tick(),
             }
         }
         self.close().await;

@@ -86,7 +86,7 @@ impl Node {
 
     /// Starts a node.
     pub(crate) fn with(config: Config, identity: &Identity, roster: Arc<Roster>) -> Self {
-        let Net { commands, events, task, sync: _unused } = net::start(config, identity, Arc::clone(&roster)).unwrap();
+        let Net { commands, events, task, .. } = net::start(config, identity, Arc::clone(&roster)).unwrap();
         let log = Arc::new(Log::default());
         log.write(|seen| seen.roster = Some(roster));
         let driver = tokio::spawn(drive(events, commands.clone(), Arc::clone(&log)));
