@@ -65,6 +65,10 @@ pub(super) struct StartArgs {
     carry: CarryArg,
 }
 
+/// Threads for the network and for what is asked of the node; the node's own loop has one more, the store another, and what is
+/// checked as many as there are cores. A second one would be woken by most of what the first does, at rest and under load.
+const NETWORK_THREADS: usize = 1;
+
 /// The words of `--carry`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum CarryArg {
@@ -95,6 +99,7 @@ pub(super) fn run(settings: &Settings, args: StartArgs) -> Result<(), CommandErr
     let Opened { identity, roster, member, lock } = opened;
     tracing::info!(member = %member.name, unit = %roster.unit().words(), version = roster.version(), "node starts");
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(NETWORK_THREADS)
         .enable_all()
         .build()
         .map_err(|error| CommandError::failed("the node's tasks cannot be started").because(&error))?;
