@@ -16,7 +16,8 @@ ENV PATH=/bin \
     MUSTER_HOME=/var/lib/muster \
     MUSTER_LISTEN=/ip4/0.0.0.0/tcp/4001,/ip4/0.0.0.0/udp/4001/quic-v1
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 CMD ["muster", "status"]
+# Docker starts two programs for each look, which takes as much as the node itself takes in fifteen seconds of rest.
+HEALTHCHECK --interval=60s --timeout=5s --start-period=30s --retries=2 CMD ["muster", "status"]
 ENTRYPOINT ["muster"]
 CMD ["start", "--headless"]
 
