@@ -9,10 +9,14 @@ mod unit;
 use std::time::{Duration, Instant};
 
 use crate::network::{Host, Lan};
-use crate::unit::{CHIEF, Node, Rank, Unit};
+use crate::unit::{CHIEF, Node, Rank, Unit, poll_until};
 
 /// How soon a node that was restarted with its key must be heard again.
 const RETURN_LIMIT: Duration = Duration::from_secs(5);
+
+/// How soon a device must be known to be gone that says nothing more: twenty seconds after the last that was sent to it, and that
+/// may have been so long after the last that came.
+const SILENCE_LIMIT: Duration = Duration::from_secs(45);
 
 /// Starts a member's node on a host as a person would, with no address given.
 fn start(unit: &Unit, host: &Host, name: &str) -> Node {
@@ -138,5 +142,10 @@ fn falls_silent(listen: &str) {
     }
     assert_eq!(army1.count(gone), 0, "{}", army1.transcript());
     lan.second.ip(&["address", "del", "10.0.0.2/24", "dev", "lan0"]);
-    army1.expect(gone);
+    let is_told = || {
+        army1.look();
+        (army1.count(gone) > 0).then_some(())
+    };
+    let told = poll_until(Instant::now() + SILENCE_LIMIT, is_told);
+    assert!(told.is_some(), "{}", army1.transcript());
 }
