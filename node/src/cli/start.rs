@@ -66,8 +66,9 @@ pub(super) struct StartArgs {
 }
 
 /// Threads for the network and for what is asked of the node; the node's own loop has one more, the store another, and what is
-/// checked as many as there are cores. A second one would be woken by most of what the first does, at rest and under load.
-const NETWORK_THREADS: usize = 1;
+/// checked as many as there are cores. While one has the handshakes of strangers to do, the other passes on what members say; at
+/// rest each more is woken by most of what the others do.
+const NETWORK_THREADS: usize = 2;
 
 /// The words of `--carry`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
